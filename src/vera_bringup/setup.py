@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+from glob import glob
+
+from setuptools import find_packages, setup
+
+PACKAGE = 'vera_bringup'
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    packages=find_packages(exclude=['test', 'test.*']),
+    package_data={'': ['**/*.safetensors', '**/*.onnx', '**/*.json', '**/*.yaml', 'py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (f'share/{PACKAGE}', ['package.xml']),
+        *((f'share/{PACKAGE}/{folder}', sorted(glob(f'{folder}/*.*'))) for folder in ('launch', 'config')),
+    ],
+    install_requires=['setuptools'],
+    zip_safe=False,
+    maintainer='VERA for ROS 2 maintainers',
+    maintainer_email='maintainers@users.noreply.github.com',
+    description='Puts the VERA nodes together: system descriptions, launch files, the vera command line, evaluation and recording.',
+    license='Apache-2.0',
+    entry_points={
+        'console_scripts': [
+            'vera = vera_bringup.cli:main',
+        ],
+    },
+)

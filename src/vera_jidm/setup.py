@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+from setuptools import find_packages, setup
+
+PACKAGE = 'vera_jidm'
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    packages=find_packages(exclude=['test', 'test.*']),
+    package_data={'': ['**/*.safetensors', '**/*.onnx', '**/*.json', '**/*.yaml', 'py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (f'share/{PACKAGE}', ['package.xml']),
+    ],
+    install_requires=['setuptools'],
+    zip_safe=False,
+    maintainer='VERA for ROS 2 maintainers',
+    maintainer_email='maintainers@users.noreply.github.com',
+    description='From a video plan to joint velocities: optical flow, learned image Jacobian field, robust inversion; flow_node and jidm_node.',
+    license='Apache-2.0',
+    entry_points={
+        'console_scripts': [
+            'flow_node = vera_jidm.flow_node:main',
+            'jidm_node = vera_jidm.jidm_node:main',
+        ],
+    },
+)
