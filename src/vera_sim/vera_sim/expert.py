@@ -97,6 +97,21 @@ def solve_pose(arm: _Kinematics, position: FloatArray, rotation: FloatArray, q_s
     return q, float(np.linalg.norm(position - arm.pose(q)[0]))
 
 
+def solve_fingertip(position: FloatArray, rotation: FloatArray, q_start: FloatArray, q_reference: FloatArray) -> tuple[FloatArray, float]:
+    """Inverse kinematics of the fingertip; arguments and result as in `solve_pose`."""
+    return solve_pose(_Kinematics.shared(), position, rotation, q_start, q_reference)
+
+
+def fingertip_position(q: FloatArray) -> FloatArray:
+    """Forward kinematics: fingertip in the base frame, shape (3,), m."""
+    return _Kinematics.shared().pose(q)[0]
+
+
+def random_rotation(rng: np.random.Generator, spread: float) -> FloatArray:
+    """A small random turn, shape (3, 3); `spread` is the standard deviation of its rotation vector, rad."""
+    return _rotation(rng.normal(0, spread, 3))
+
+
 class _Kinematics:
     """Forward kinematics of the fingertip on a state of its own, so that the expert never disturbs the world."""
 
