@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Quality of service by purpose. A publisher and its subscribers name the same constant, so they always match."""
+
+from __future__ import annotations
+
+from rclpy.duration import Duration
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
+
+
+def _profile(depth: int, *, reliable: bool = True, kept: bool = False) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if kept else DurabilityPolicy.VOLATILE,
+    )
+
+
+SENSOR = _profile(5, reliable=False)
+"""Camera pictures and joint states: a lost one is not worth waiting for."""
+PLAN = _profile(1)
+"""Video plans: large, rare, must arrive."""
+STREAM = _profile(1)
+"""Flow and joint velocities: only the newest counts, and it must arrive whole."""
+STATUS = _profile(1, kept=True)
+"""State and words for people: a late subscriber gets the newest one."""
+COMMAND = _profile(1)
+"""Trajectories to the driver."""
+TASK = _profile(10)
+"""Sentences and tasks: few, none may be lost."""
+
+ALIVE_LEASE_S = 0.2
+"""How long a node may be silent before it counts as lost, s. Threads of the middleware renew it, not Python."""
+ALIVE = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST,
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    liveliness=LivelinessPolicy.AUTOMATIC,
+    liveliness_lease_duration=Duration(seconds=0, nanoseconds=int(ALIVE_LEASE_S * 1e9)),
+)
+"""Signs of life; see vera_core.ros.alive."""
