@@ -133,7 +133,9 @@ class TrajectoryDriver:
         acceleration = (smooth - last.velocity) / self.tick_s
         jerk = (acceleration - last.acceleration) / self.tick_s
         self.violations.jerk += int((np.abs(jerk) > TOLERANCE * limits['jerk']).any())
-        self._last = _State(last.position + smooth * self.tick_s, smooth, acceleration)
+        # The joint's own end stop, should an abrupt command leave no room to brake.
+        reached = np.clip(last.position + smooth * self.tick_s, limits['lower'], limits['upper'])
+        self._last = _State(reached, smooth, acceleration)
         return self._last.position, smooth
 
     def _sample(self, now_s: float) -> _State:

@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vera_core.embodiment import load_embodiment
+from vera_sim.driver import TrajectoryDriver
+from vera_sim.selfplay import minimum_jerk_move
+
+ROBOT = load_embodiment('panda')
+NAMES = list(ROBOT.joint_names)
+TICK = 0.002
+
+
+def started() -> TrajectoryDriver:
+    driver = TrajectoryDriver(ROBOT, TICK)
+    driver.reset(ROBOT.home)
+    return driver
+
+
+def run(driver: TrajectoryDriver, start_s: float, end_s: float) -> np.ndarray:
+    return np.array([driver.tick(start_s + k * TICK)[0] for k in range(1, round((end_s - start_s) / TICK))])
+
+
+def test_smooth_move_is_followed_without_a_violation() -> None:
+    driver = started()
+    goal = ROBOT.home + 0.4
+    assert driver.accept(NAMES, 0.0, *minimum_jerk_move(ROBOT.home, goal, np.full(7, 0.8)), 0.0) is None
+    path = run(driver, 0.0, 2.0)
+    np.testing.assert_allclose(path[-1], goal, atol=1e-9)
+    counts = driver.violations
+    assert (counts.position, counts.velocity, counts.acceleration, counts.jerk) == (0, 0, 0, 0)
+
+
+def test_names_may_come_in_any_order() -> None:
+    driver = started()
+    goal = ROBOT.home + np.linspace(0.1, 0.4, 7)
+    times, *points = minimum_jerk_move(ROBOT.home, goal, np.full(7, 0.8))
+    assert driver.accept(NAMES[::-1], 0.0, times, *(array[:, ::-1] for array in points), 0.0) is None
+    np.testing.assert_allclose(run(driver, 0.0, 2.0)[-1], goal, atol=1e-9)
+
+
+def test_step_command_is_limited_and_counted() -> None:
+    driver = started()
+    jump = (ROBOT.home + 0.5)[None]
+    assert driver.accept(NAMES, 0.0, np.array([TICK]), jump, np.zeros((1, 7)), np.zeros((1, 7)), 0.0) is None
+    path = run(driver, 0.0, 0.1)
+    assert driver.violations.velocity > 0 and driver.violations.acceleration > 0
+    velocity = np.diff(path, axis=0) / TICK
+    assert (np.abs(velocity) <= np.array([joint.velocity for joint in ROBOT.joints]) + 1e-9).all()
+
+
+def test_position_limit_is_kept_and_counted() -> None:
+    driver = started()
+    goal = ROBOT.home.copy()
+    goal[0] = 4.0
+    assert driver.accept(NAMES, 0.0, *minimum_jerk_move(ROBOT.home, goal, np.full(7, 1.5)), 0.0) is None
+    path = run(driver, 0.0, 8.0)
+    assert path[:, 0].max() <= ROBOT.joints[0].upper + 1e-9
+    assert driver.violations.position > 0
+
+
+@pytest.mark.parametrize(
+    ('change', 'text'),
+    [
+        ({'names': NAMES[:-1]}, 'the robot has'),
+        ({'names': [*NAMES[:-1], 'elbow']}, 'elbow'),
+        ({'positions': np.full((3, 7), np.nan)}, '21 values that are not finite'),
+        ({'positions': np.zeros((3, 6))}, r'positions have shape \(3, 6\)'),
+        ({'times': np.array([0.1, 0.1, 0.3])}, 'rise strictly'),
+        ({'velocities': np.full((3, 7), 0.1)}, 'must end at rest'),
+        ({'stamp': 5.0}, 'ended'),
+    ],
+)
+def test_bad_trajectories_are_refused_whole_in_words(change: dict[str, object], text: str) -> None:
+    driver = started()
+    arguments: dict[str, object] = {
+        'names': NAMES, 'stamp': 0.0, 'times': np.array([0.1, 0.2, 0.3]), 'positions': np.tile(ROBOT.home, (3, 1)),
+        'velocities': np.zeros((3, 7)), 'accelerations': np.zeros((3, 7)),
+    } | change  # fmt: skip
+    refusal = driver.accept(*arguments.values(), 9.0)  # type: ignore[arg-type]
+    assert refusal is not None
+    with pytest.raises(AssertionError, match=text):
+        raise AssertionError(refusal.text)
+    assert driver.rejected == 1
+    np.testing.assert_allclose(driver.tick(9.0)[0], ROBOT.home)
+
+
+def test_dead_sender_leaves_the_arm_at_rest_at_the_end_of_the_last_trajectory() -> None:
+    driver = started()
+    goal = ROBOT.home + 0.1
+    driver.accept(NAMES, 0.0, *minimum_jerk_move(ROBOT.home, goal, np.full(7, 0.8)), 0.0)
+    run(driver, 0.0, 3.0)
+    position, velocity = driver.tick(3.0)
+    np.testing.assert_allclose(position, goal, atol=1e-9)
+    np.testing.assert_allclose(velocity, 0.0, atol=1e-9)
