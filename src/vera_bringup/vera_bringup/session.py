@@ -1,0 +1,319 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""An operator in one object: waits for the nodes, resets the scene, arms, gives a sentence and watches. Speaks only what any ROS node could speak."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from rclpy.action import ActionClient
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from std_srvs.srv import Trigger
+
+from vera_bringup.outcome import TASK_OUTCOMES, TaskOutcome
+from vera_bringup.recorder import Recorder
+from vera_core.embodiment import Embodiment
+from vera_core.errors import VeraError
+from vera_core.ros import qos
+from vera_msgs.action import ExecuteTask
+from vera_msgs.msg import NodeAlive, PlannerStatus, SafetyStatus, SceneStatus
+from vera_msgs.srv import ResetScene
+
+
+class SessionError(VeraError):
+    """The running system did not do what it was asked; the text says which part and what it last reported."""
+
+
+class Session:
+    """A node of its own context and thread beside the system it talks to. Use as a context manager."""
+
+    def __init__(
+        self,
+        robot: Embodiment,
+        *,
+        namespace: str = 'vera',
+        record: Mapping[str, tuple[type, QoSProfile]] | None = None,
+    ) -> None:
+        """Join the graph.
+
+        Args:
+            robot: The embodiment the system runs with.
+            namespace: Namespace of the system.
+            record: Topics to keep while a task runs.
+        """
+        self.robot = robot
+        self._context = Context()
+        # Ctrl-C stays with the command line, which still has a scene to stop and processes to end.
+        self._context.init(args=[])
+        self.node = Node(
+            'operator',
+            namespace=namespace,
+            context=self._context,
+            start_parameter_services=False,
+            enable_rosout=False,
+        )
+        self._changed = threading.Condition()
+        self._alive: dict[str, NodeAlive] = {}
+        self._scene: SceneStatus | None = None
+        self._safety: SafetyStatus | None = None
+        self._planner: PlannerStatus | None = None
+        self._subscribe(SceneStatus, 'sim/scene_status', self._store_scene)
+        self._subscribe(SafetyStatus, 'safety_status', self._store_safety)
+        self._subscribe(PlannerStatus, 'planner_status', self._store_planner)
+        self._reset_scene = self.node.create_client(ResetScene, 'sim/reset_scene')
+        self._triggers = {name: self.node.create_client(Trigger, name) for name in ('arm', 'stop', 'reset')}
+        self._execute = ActionClient(self.node, ExecuteTask, 'execute_task')
+        self.recorder = Recorder(self.node, record or {})
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, name='session', daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._executor.shutdown(timeout_sec=1.0)
+        self._context.try_shutdown()
+        self._thread.join(timeout=2.0)
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        except ExternalShutdownException:
+            pass
+
+    def _subscribe(self, message_type: type, topic: str, store: Callable[[Any], None]) -> None:
+        self.node.create_subscription(
+            message_type,
+            topic,
+            store,
+            qos.STATUS if message_type is not SceneStatus else qos.STREAM,
+        )
+
+    def _store_scene(self, message: SceneStatus) -> None:
+        with self._changed:
+            self._scene = message
+            self._changed.notify_all()
+
+    def _store_safety(self, message: SafetyStatus) -> None:
+        with self._changed:
+            self._safety = message
+            self._changed.notify_all()
+
+    def _store_planner(self, message: PlannerStatus) -> None:
+        with self._changed:
+            self._planner = message
+            self._changed.notify_all()
+
+    @property
+    def now_s(self) -> float:
+        """Time of the ROS clock, s."""
+        return float(self.node.get_clock().now().nanoseconds) * 1e-9
+
+    @property
+    def scene(self) -> SceneStatus:
+        """Newest report of the simulator.
+
+        Raises:
+            SessionError: If none has come yet.
+        """
+        if self._scene is None:
+            raise SessionError('no sim/scene_status has arrived; is sim_node running in this namespace and ROS_DOMAIN_ID?')
+        return self._scene
+
+    @property
+    def safety(self) -> SafetyStatus | None:
+        """Newest report of the controller."""
+        return self._safety
+
+    @property
+    def planner(self) -> PlannerStatus | None:
+        """Newest report of the planner."""
+        return self._planner
+
+    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float, what: str) -> None:
+        """Wait until a condition on the newest reports holds.
+
+        Raises:
+            SessionError: If it does not hold in time; the text is `what` and what controller and planner last said.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while not condition():
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    raise SessionError(f'{what} did not happen within {timeout_s:.0f} s; {self._last_words()}')
+                self._changed.wait(timeout=min(remaining, 0.2))
+
+    def _last_words(self) -> str:
+        safety = f"controller: '{self._safety.text}'" if self._safety else 'the controller has not reported'
+        planner = f"planner: '{self._planner.text}'" if self._planner else 'the planner has not reported'
+        return f'{safety}; {planner}'
+
+    def wait_alive(
+        self,
+        nodes: tuple[str, ...],
+        *,
+        timeout_s: float,
+        keep_waiting: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Wait until every node gives its sign of life.
+
+        Args:
+            nodes: Node names.
+            timeout_s: Patience, s.
+            keep_waiting: Called again and again; may raise to give up early.
+
+        Raises:
+            SessionError: Names the nodes that stayed silent.
+        """
+        for name in nodes:
+            self.node.create_subscription(NodeAlive, f'alive/{name}', self._store_alive, qos.STATUS)
+        deadline = time.monotonic() + timeout_s
+        while missing := [name for name in nodes if name not in self._alive]:
+            keep_waiting()
+            if time.monotonic() > deadline:
+                raise SessionError(f'no sign of life from {", ".join(missing)} within {timeout_s:.0f} s')
+            time.sleep(0.05)
+
+    def _store_alive(self, message: NodeAlive) -> None:
+        self._alive[message.node] = message
+
+    def _wait_future(self, future: Any, *, timeout_s: float, what: str) -> Any:
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        if not done.wait(timeout_s):
+            raise SessionError(f'{what} gave no answer within {timeout_s:.0f} s; {self._last_words()}')
+        return future.result()
+
+    def _call(self, client: Any, request: Any, *, what: str, timeout_s: float = 20.0) -> Any:
+        if not client.wait_for_service(timeout_sec=timeout_s):
+            raise SessionError(f'{what} is not offered by any node')
+        return self._wait_future(client.call_async(request), timeout_s=timeout_s, what=what)
+
+    def reset_scene(self, seed: int, target: str = '') -> SceneStatus:
+        """Draw a new scene, put the arm at its start and wait until the simulator reports it.
+
+        Raises:
+            SessionError: If the simulator refuses; the text is its reason.
+        """
+        answer = self._call(
+            self._reset_scene,
+            ResetScene.Request(seed=seed, target=target),
+            what='service sim/reset_scene',
+        )
+        if not answer.accepted:
+            raise SessionError(f'the simulator refused to reset: {answer.message}')
+        self._scene = None
+        self.wait_for(
+            lambda: self._scene is not None and self._scene.seed == seed and self._scene.target == target,
+            timeout_s=10.0,
+            what=f'a report of scene {seed}',
+        )
+        return self.scene
+
+    def trigger(self, name: str) -> str:
+        """Call the service `arm`, `stop` or `reset` of the controller and return its answer in words.
+
+        Raises:
+            SessionError: If the controller refuses.
+        """
+        answer = self._call(self._triggers[name], Trigger.Request(), what=f'service {name}')
+        if not answer.success:
+            raise SessionError(f'{name} was refused: {answer.message}')
+        return str(answer.message)
+
+    def make_ready(self, *, timeout_s: float = 15.0) -> None:
+        """Bring the controller to ARMED, through `reset` and `arm` where needed."""
+
+        def state() -> int | None:
+            return self._safety.state if self._safety else None
+
+        self.wait_for(lambda: state() is not None, timeout_s=timeout_s, what='a safety_status')
+        if state() == SafetyStatus.STOPPED_LATCHED:
+            self.trigger('reset')
+            self.wait_for(
+                lambda: state() != SafetyStatus.STOPPED_LATCHED,
+                timeout_s=timeout_s,
+                what='the reset of the stop',
+            )
+        if state() == SafetyStatus.DISARMED:
+            # Joint states may have been on their way for less time than the controller wants to see before it arms.
+            deadline = time.monotonic() + timeout_s
+            while state() == SafetyStatus.DISARMED:
+                try:
+                    self.trigger('arm')
+                    break
+                except SessionError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.2)
+        self.wait_for(
+            lambda: state() not in (SafetyStatus.DISARMED, SafetyStatus.STOPPED_LATCHED),
+            timeout_s=timeout_s,
+            what='arming',
+        )
+
+    def execute(
+        self,
+        prompt: str,
+        *,
+        max_duration_s: float = 0.0,
+        on_feedback: Callable[[ExecuteTask.Feedback], None] = lambda _: None,
+    ) -> TaskOutcome:
+        """Give the robot a sentence and wait for the end; recorded topics are kept from the start to the end.
+
+        Args:
+            prompt: What to do.
+            max_duration_s: Longest time the task may take, s; 0 leaves it to the executive.
+            on_feedback: Called from the session's thread with every feedback.
+        """
+        if not self._execute.wait_for_server(timeout_sec=20.0):
+            raise SessionError('action execute_task is not offered by any node')
+        goal = ExecuteTask.Goal(prompt=prompt, max_duration=float(max_duration_s))
+        self.recorder.start()
+        handle = self._wait_future(
+            self._execute.send_goal_async(goal, feedback_callback=lambda feedback: on_feedback(feedback.feedback)),
+            timeout_s=10.0,
+            what='the goal',
+        )
+        start_s = self.now_s
+        if not handle.accepted:
+            self.recorder.stop()
+            return TaskOutcome(
+                outcome='rejected',
+                text=f'the goal was rejected; {self._last_words()}',
+                task_id=0,
+                plans=0,
+                start_s=start_s,
+                end_s=start_s,
+                moving_s=0.0,
+            )
+        patience_s = (max_duration_s or 60.0) + 30.0
+        try:
+            result = self._wait_future(handle.get_result_async(), timeout_s=patience_s, what='the task').result
+        except BaseException:
+            handle.cancel_goal_async()
+            raise
+        finally:
+            self.recorder.stop()
+        return TaskOutcome(
+            outcome=TASK_OUTCOMES.get(result.error_code, f'code {result.error_code}'),
+            text=result.error_msg,
+            task_id=result.task_id,
+            plans=result.plans,
+            start_s=start_s,
+            end_s=self.now_s,
+            moving_s=result.moving,
+        )
