@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The heart of the room: wanted image motion, pictures and measured joints in, joint velocity out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vera_core.embodiment import Embodiment
+from vera_core.errors import ConfigError, Refusal
+from vera_core.shapes import FloatArray
+from vera_core.types import FlowField, Frame, JacobianField, JointVelocity, RobotState
+from vera_jidm.jacobian.model import JacobianModel
+from vera_jidm.solve import SolveSettings, solve_joint_step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSettings:
+    """How image motion becomes joint motion."""
+
+    solve: SolveSettings = field(default_factory=SolveSettings)
+    max_step_rad: float = 0.15
+    """Largest step of one joint, rad: beyond it the field is no longer straight."""
+    limit_margin_rad: float = 0.02
+    """Joint limits are kept by this much, rad."""
+    max_state_gap_s: float = 0.1
+    """Measured joints may be taken this far from the pictures, s."""
+
+    def __post_init__(self) -> None:
+        for name, lowest in (('max_step_rad', 1e-6), ('limit_margin_rad', 0.0), ('max_state_gap_s', 0.0)):
+            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= lowest):
+                raise ConfigError(f'{name} is {getattr(self, name)}; it must be finite and >= {lowest:g}')
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Inversion:
+    """The answer, and the field it came from for those who want to look at it."""
+
+    velocity: JointVelocity
+    fields: Mapping[str, JacobianField]
+
+
+def invert_flow(
+    flow: FlowField,
+    frames: Mapping[str, Frame],
+    state: RobotState,
+    model: JacobianModel,
+    robot: Embodiment,
+    settings: PipelineSettings,
+) -> Inversion | Refusal:
+    """Find the joint velocity whose image motion is the wanted flow.
+
+    Args:
+        flow: Wanted image motion of every view.
+        frames: View name to the picture the flow starts from.
+        state: Measured joints at the time of the pictures.
+        model: Predicts the image Jacobian.
+        robot: Joints and their limits.
+        settings: Damping, robustness, bounds.
+
+    Returns:
+        The answer, or a refusal when the inputs are not of the same time or not complete.
+
+    Raises:
+        ShapeError: If pictures, joints and field do not fit each other.
+    """
+    missing = sorted(set(flow.flow) - set(frames))
+    if missing:
+        return Refusal('picture_missing', f'no picture of view {", ".join(missing)} from the time of the flow; check the camera topic')
+    gap_s = abs(state.stamp_ns - flow.stamp_ns) * 1e-9
+    if gap_s > settings.max_state_gap_s:
+        return Refusal(
+            'state_apart', f'the nearest measured joints are {gap_s:.2f} s from the pictures (limit {settings.max_state_gap_s:g} s); check the joint state topic'
+        )
+    fields = model.predict({view: frames[view].rgb for view in flow.flow}, state.position)
+    lower, upper = step_bounds(state.position, flow.dt_s, robot, settings)
+    step = solve_joint_step(fields, flow, settings=settings.solve, lower=lower, upper=upper)
+    velocity = JointVelocity(
+        stamp_ns=flow.stamp_ns,
+        plan_id=flow.plan_id,
+        task_id=flow.task_id,
+        step=flow.step,
+        dt_s=flow.dt_s,
+        delta_q=step.delta_q,
+        std=step.std,
+        observability=step.observability,
+        residual_ratio=step.residual_ratio,
+        residual_px=step.residual_px,
+        condition=step.condition,
+        remaining_px=flow.remaining_px,
+        at_plan_end=flow.at_plan_end,
+    )
+    return Inversion(velocity=velocity, fields=fields)
+
+
+def step_bounds(position: FloatArray, dt_s: float, robot: Embodiment, settings: PipelineSettings) -> tuple[FloatArray, FloatArray]:
+    """Return the smallest and largest joint step, shapes (n,), rad: within the joint limits, the speed limits and the trust in the field.
+
+    A joint that is already outside its range may come back but not go further; keeping still is always allowed.
+    """
+    reach = np.minimum(settings.max_step_rad, robot.limits('velocity') * dt_s)
+    lower = np.maximum(robot.limits('lower') + settings.limit_margin_rad - position, -reach)
+    upper = np.minimum(robot.limits('upper') - settings.limit_margin_rad - position, reach)
+    return np.minimum(lower, 0.0), np.maximum(upper, 0.0)

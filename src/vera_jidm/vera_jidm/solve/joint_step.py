@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The inversion in one call: fields and flow of all views in, one joint step with its trust out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from vera_core.errors import ConfigError, ShapeError
+from vera_core.shapes import FloatArray
+from vera_core.types import FlowField, JacobianField
+from vera_jidm.solve.observability import observe
+from vera_jidm.solve.robust import solve_robust
+from vera_jidm.solve.rows import Rows, stack_rows
+
+NOISE_FLOOR_PX = 0.2
+"""Flow weaker than this is mostly the estimator's own noise: residual_ratio and std never assume less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveSettings:
+    """How the joint step is found."""
+
+    ridge: float = 100.0
+    """Damping, px²/rad² summed over 4 px cells at working size, > 0. Not relative to the data: see solve_damped."""
+    huber_delta_px: float = 0.5
+    """Errors above this count linearly, px, > 0."""
+    irls_iterations: int = 3
+    """Reweighted solves after the first plain one, >= 0."""
+
+    def __post_init__(self) -> None:
+        for name in ('ridge', 'huber_delta_px'):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ConfigError(f'{name} is {value}; it must be finite and > 0')
+        if self.irls_iterations < 0:
+            raise ConfigError(f'irls_iterations is {self.irls_iterations}; it must be >= 0')
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class JointStep:
+    """The joint step that explains the flow best."""
+
+    delta_q: FloatArray
+    """Shape (n,), rad."""
+    std: FloatArray
+    """Standard deviation of delta_q, shape (n,), rad."""
+    covariance: FloatArray
+    """Shape (n, n), rad²."""
+    observability: FloatArray
+    """Shape (n,), 0..1: share of a motion of each joint that comes back through image and damping."""
+    condition: float
+    """Condition number of the undamped normal matrix, at most 1e12."""
+    residual_px: float
+    """Flow that no joint motion explains, weighted rms, px."""
+    residual_ratio: float
+    """residual_px over the rms of the flow itself, 0..1."""
+    rows: int
+    """Grid cells that had a say."""
+
+
+def solve_joint_step(
+    fields: Mapping[str, JacobianField],
+    flow: FlowField,
+    *,
+    settings: SolveSettings | None = None,
+    lower: FloatArray | None = None,
+    upper: FloatArray | None = None,
+) -> JointStep:
+    """Find the joint step whose image motion, in all views together, is the wanted flow.
+
+    Args:
+        fields: View name to image Jacobian.
+        flow: Wanted image motion and its confidence.
+        settings: Damping and robustness.
+        lower: Smallest joint step allowed, shape (n,), rad; without it there is no bound.
+        upper: Largest joint step allowed, shape (n,), rad.
+
+    Raises:
+        ShapeError: If views, grids or joint counts do not agree.
+    """
+    settings = settings or SolveSettings()
+    rows = stack_rows(fields, flow)
+    joints = rows.jacobian.shape[2]
+    lower = np.full(joints, -np.inf) if lower is None else np.asarray(lower, dtype=np.float64)
+    upper = np.full(joints, np.inf) if upper is None else np.asarray(upper, dtype=np.float64)
+    for name, bound in (('lower', lower), ('upper', upper)):
+        if bound.shape != (joints,) or np.isnan(bound).any():
+            raise ShapeError(f'{name} bound is {bound} but {joints} numbers were expected, one per joint of the field')
+    solution = solve_robust(
+        rows, ridge=settings.ridge, huber_delta_px=settings.huber_delta_px, iterations=settings.irls_iterations, lower=lower, upper=upper
+    )
+    residual_px = _rms(rows, solution.residual)
+    flow_px = _rms(rows, np.linalg.norm(rows.flow, axis=1))
+    seen = observe(solution.system, settings.ridge, max(_row_noise(rows, solution.weights, solution.residual), NOISE_FLOOR_PX))
+    return JointStep(
+        delta_q=solution.delta_q,
+        std=np.sqrt(np.diag(seen.covariance)),
+        covariance=seen.covariance,
+        observability=seen.gain,
+        condition=seen.condition,
+        residual_px=residual_px,
+        residual_ratio=min(residual_px / max(flow_px, NOISE_FLOOR_PX), 1.0),
+        rows=len(rows.weights),
+    )
+
+
+def _rms(rows: Rows, length: FloatArray) -> float:
+    """Root of the mean square length over the rows, weighted by the trust the inputs had before robust weighting, px."""
+    total = float(rows.weights.sum())
+    return float(np.sqrt(rows.weights @ length**2 / total)) if total > 0 else 0.0
+
+
+def _row_noise(rows: Rows, weights: FloatArray, residual: FloatArray) -> float:
+    """Standard deviation of one component of the flow of a row that a joint can move, px."""
+    # The background explains nothing and would make the noise look small: a row counts by how strongly any joint moves it.
+    counted = weights * np.linalg.norm(rows.jacobian, axis=(1, 2))
+    total = float(counted.sum())
+    return float(np.sqrt(counted @ residual**2 / (2 * total))) if total > 0 else 0.0
