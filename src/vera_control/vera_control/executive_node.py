@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""executive_node: a sentence comes in as an action goal or on a topic, a task goes out, and it ends with a result in words."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from std_msgs.msg import String
+from vera_msgs.action import ExecuteTask
+from vera_msgs.msg import JointVelocityEstimate, PlannerStatus, SafetyStatus
+from vera_msgs.msg import Task as TaskMsg
+
+from vera_control.deferred_goal import DeferredGoalServer
+from vera_control.executive import Executive, Task, TaskCode, TaskOutcome
+from vera_control.leaving import LeaveFlag
+from vera_control.params import ExecutiveParams
+from vera_control.wire import safety_from_msg
+from vera_core.errors import Refusal, ShapeError
+from vera_core.ros.alive import AliveWatch
+from vera_core.ros.messages import from_ns, to_ns, velocity_from_msg
+from vera_core.ros.node import VeraNode, run
+from vera_core.ros.qos import STATUS, STREAM, TASK
+
+TICK_S = 0.05
+HEARTBEAT_NS = 200_000_000
+
+
+class ExecutiveNode(VeraNode[ExecutiveParams]):
+    """Wires one Executive to its action, its topics and a timer."""
+
+    def __init__(self, leave: LeaveFlag) -> None:
+        super().__init__('executive_node', ExecutiveParams)
+        self._core = Executive(self.params)
+        self._leave = leave
+        self._heartbeat_ns = 0
+        self._plan_id = 0
+        self._plan_ns = 0
+        self._task = self.create_publisher(TaskMsg, 'task', TASK)
+        self.create_subscription(String, 'task_prompt', self._on_prompt, TASK)
+        self.create_subscription(PlannerStatus, 'planner_status', self._on_planner, STATUS)
+        self.create_subscription(JointVelocityEstimate, 'joint_velocity', self._on_estimate, STREAM)
+        self.create_subscription(SafetyStatus, 'safety_status', self._on_safety, STATUS)
+        self._action = DeferredGoalServer(self, ExecuteTask, 'execute_task', start=self._start, cancel=self._core.cancel)
+        self._watch = AliveWatch(self, [name for name in self.params.required_nodes if name], self._on_node)
+        self.create_timer(TICK_S, self._tick)
+        self.beacon.say('idle: send a sentence to the action execute_task or the topic task_prompt')
+
+    def _on_prompt(self, message: String) -> None:
+        answer = self._begin(message.data, 0.0)
+        if isinstance(answer, Refusal):
+            self.get_logger().warning(f'task_prompt refused: {answer.text}')
+            if self._core.task is None:
+                self.beacon.say(f'refused: {answer.text}')
+
+    def _start(self, request: ExecuteTask.Goal) -> ExecuteTask.Result | None:
+        answer = self._begin(request.prompt, request.max_duration)
+        if isinstance(answer, Refusal):
+            self.get_logger().warning(f'execute_task refused: {answer.text}')
+            return ExecuteTask.Result(error_code=int(TaskCode.REJECTED), error_msg=answer.text)
+        return None
+
+    def _begin(self, prompt: str, max_duration_s: float) -> Task | Refusal:
+        answer = self._core.submit(prompt, max_duration_s, self.now_ns())
+        if isinstance(answer, Task):
+            self.get_logger().info(f"task {answer.task_id}: '{answer.prompt}', at most {answer.max_duration_s:.0f} s")
+            self.beacon.say(f"task {answer.task_id}: '{answer.prompt}'")
+            self._beat(answer, active=True)
+        return answer
+
+    def _on_planner(self, message: PlannerStatus) -> None:
+        stamp_ns = to_ns(message.header.stamp)
+        self._core.on_planner(state=message.state, text=message.text, task_id=message.task_id, stamp_ns=stamp_ns)
+        self._plan_id, self._plan_ns = int(message.plan_id), stamp_ns - int(message.plan_age * 1e9)
+
+    def _on_estimate(self, message: JointVelocityEstimate) -> None:
+        try:
+            self._core.on_estimate(velocity_from_msg(message, self.robot.joint_names), self.now_ns())
+        except ShapeError as error:
+            self.get_logger().warning(f'estimate not used: {error}', throttle_duration_sec=1.0)
+
+    def _on_safety(self, message: SafetyStatus) -> None:
+        self._core.on_safety(safety_from_msg(message), self.now_ns())
+
+    def _on_node(self, name: str, alive: bool) -> None:  # noqa: FBT001  # signature of AliveWatch
+        self._core.on_node(name, is_alive=alive)
+        if not alive:
+            self.get_logger().error(f'{name} is gone')
+
+    def _tick(self) -> None:
+        if self._leave.is_set:
+            self._core.cancel('executive_node was told to leave')
+        now_ns = self.now_ns()
+        task = self._core.task
+        if task is not None:
+            outcome = self._core.tick(now_ns)
+            if outcome is not None:
+                self._conclude(task, outcome)
+            elif abs(now_ns - self._heartbeat_ns) >= HEARTBEAT_NS:
+                self._beat(task, active=True)
+                self._feed_back(task, now_ns)
+        if self._leave.is_set:
+            raise KeyboardInterrupt
+
+    def _beat(self, task: Task, *, active: bool) -> None:
+        self._heartbeat_ns = self.now_ns()
+        message = TaskMsg(task_id=task.task_id, prompt=task.prompt, active=active)
+        message.header.stamp = from_ns(self._heartbeat_ns)
+        self._task.publish(message)
+
+    def _feed_back(self, task: Task, now_ns: int) -> None:
+        feedback = ExecuteTask.Feedback(phase=task.phase, elapsed=self._core.elapsed_s(task, now_ns))
+        estimate = task.estimate
+        if estimate is not None:
+            feedback.plan_id = estimate.plan_id
+            feedback.plan_age = max(0.0, (now_ns - self._plan_ns) * 1e-9) if self._plan_id else 0.0
+            feedback.residual_ratio = float(np.clip(estimate.residual_ratio, 0.0, 1e3))
+            feedback.remaining = estimate.remaining_px
+        self._action.feedback(feedback)
+
+    def _conclude(self, task: Task, outcome: TaskOutcome) -> None:
+        self._beat(task, active=False)
+        words = f'task {outcome.task_id} {outcome.code.name} after {outcome.elapsed_s:.1f} s ({outcome.moving_s:.1f} s moving): {outcome.text}'
+        self.get_logger().info(words)
+        self.beacon.say(f'idle; {words}')
+        result = ExecuteTask.Result(
+            error_code=int(outcome.code),
+            error_msg=outcome.text,
+            task_id=outcome.task_id,
+            plans=outcome.plans,
+            elapsed=outcome.elapsed_s,
+            moving=outcome.moving_s,
+        )
+        self._action.finish(result, succeeded=outcome.code is TaskCode.SUCCEEDED)
+
+
+def main() -> None:
+    """Run executive_node until SIGINT or SIGTERM."""
+    sys.exit(run(lambda: ExecutiveNode(LeaveFlag())))
+
+
+if __name__ == '__main__':
+    main()
