@@ -70,6 +70,14 @@ class World:
         self.data.ctrl[self._velocity] = 0
         mujoco.mj_forward(self.model, self.data)
 
+    def copy_state(self, other: World) -> None:
+        """Show what `other` shows at this moment: its scene, joints and cubes."""
+        if other.scene is not self.scene:
+            self.set_scene(other.scene)
+        self.data.qpos[:] = other.data.qpos
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+
     @property
     def joint_position(self) -> FloatArray:
         """Measured joints, shape (7,), rad."""

@@ -57,8 +57,8 @@ class VeraNode(Node, Generic[P]):  # type: ignore[misc]  # rclpy is not typed
         return int(self.get_clock().now().nanoseconds)
 
 
-def make_executor(kind: ExecutorKind = 'events') -> Executor:
-    """Make an executor. `events` costs least per message; where this rclpy lacks it, `single` stands in."""
+def make_executor(kind: ExecutorKind = 'single') -> Executor:
+    """Make an executor. `events` costs least per message, but in rclpy 7.1 it starves beside busy Python threads; `single` is the safe choice."""
     if kind == 'multi':
         return MultiThreadedExecutor(num_threads=2)
     if kind == 'events':
@@ -70,7 +70,7 @@ def make_executor(kind: ExecutorKind = 'events') -> Executor:
     return SingleThreadedExecutor()
 
 
-def run(make_node: Callable[[], Node], *, args: Sequence[str] | None = None, executor: ExecutorKind = 'events') -> int:
+def run(make_node: Callable[[], Node], *, args: Sequence[str] | None = None, executor: ExecutorKind = 'single') -> int:
     """Run one node until SIGINT or SIGTERM; returns the exit code: 0 after a signal, 2 when the node refused to start (said in one sentence).
 
     A node class may have `close()`; it is called before the node is destroyed.

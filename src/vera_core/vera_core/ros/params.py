@@ -157,8 +157,8 @@ class Parameters(Generic[T]):
         given = {name: value.value for name, value in node._parameter_overrides.items() if not name.startswith(_MADE_BY_ROS)}
         self.value: T = build(cls, given)
         for name, info in self._infos.items():
-            value = Parameter(name, info.kind, getattr(self.value, name)).get_parameter_value()
-            node.declare_parameter(name, value, info.descriptor(), ignore_override=True)
+            value = getattr(self.value, name)
+            node.declare_parameter(name, list(value) if isinstance(value, tuple) else value, info.descriptor(), ignore_override=True)
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._commit)
 
