@@ -11,8 +11,6 @@ from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
-from vera_msgs.action import GoHome
-from vera_msgs.msg import JointVelocityEstimate, SafetyStatus
 
 from vera_control.controller import ESTIMATE, STATE, Controller
 from vera_control.deferred_goal import DeferredGoalServer
@@ -26,6 +24,8 @@ from vera_core.ros.alive import AliveWatch
 from vera_core.ros.messages import robot_state_from_joint_state, velocity_from_msg
 from vera_core.ros.node import VeraNode, run
 from vera_core.ros.qos import COMMAND, SENSOR, STATUS, STREAM
+from vera_msgs.action import GoHome
+from vera_msgs.msg import JointVelocityEstimate, SafetyStatus
 
 STATUS_PERIOD_NS = 100_000_000
 
@@ -77,7 +77,7 @@ class ControllerNode(VeraNode[ControllerParams]):
         if refusal is not None:
             self.get_logger().warning(refusal.text, throttle_duration_sec=1.0)
 
-    def _on_node(self, name: str, alive: bool) -> None:  # noqa: FBT001  # signature of AliveWatch
+    def _on_node(self, name: str, alive: bool) -> None:  # signature of AliveWatch
         self._core.on_node(name, is_alive=alive)
         if not alive:
             self.get_logger().error(f'{name} is gone; the arm ramps to rest')

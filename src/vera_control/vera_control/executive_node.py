@@ -8,9 +8,6 @@ import sys
 
 import numpy as np
 from std_msgs.msg import String
-from vera_msgs.action import ExecuteTask
-from vera_msgs.msg import JointVelocityEstimate, PlannerStatus, SafetyStatus
-from vera_msgs.msg import Task as TaskMsg
 
 from vera_control.deferred_goal import DeferredGoalServer
 from vera_control.executive import Executive, Task, TaskCode, TaskOutcome
@@ -22,6 +19,9 @@ from vera_core.ros.alive import AliveWatch
 from vera_core.ros.messages import from_ns, to_ns, velocity_from_msg
 from vera_core.ros.node import VeraNode, run
 from vera_core.ros.qos import STATUS, STREAM, TASK
+from vera_msgs.action import ExecuteTask
+from vera_msgs.msg import JointVelocityEstimate, PlannerStatus, SafetyStatus
+from vera_msgs.msg import Task as TaskMsg
 
 TICK_S = 0.05
 HEARTBEAT_NS = 200_000_000
@@ -83,7 +83,7 @@ class ExecutiveNode(VeraNode[ExecutiveParams]):
     def _on_safety(self, message: SafetyStatus) -> None:
         self._core.on_safety(safety_from_msg(message), self.now_ns())
 
-    def _on_node(self, name: str, alive: bool) -> None:  # noqa: FBT001  # signature of AliveWatch
+    def _on_node(self, name: str, alive: bool) -> None:  # signature of AliveWatch
         self._core.on_node(name, is_alive=alive)
         if not alive:
             self.get_logger().error(f'{name} is gone')
@@ -121,7 +121,9 @@ class ExecutiveNode(VeraNode[ExecutiveParams]):
 
     def _conclude(self, task: Task, outcome: TaskOutcome) -> None:
         self._beat(task, active=False)
-        words = f'task {outcome.task_id} {outcome.code.name} after {outcome.elapsed_s:.1f} s ({outcome.moving_s:.1f} s moving): {outcome.text}'
+        words = (
+            f'task {outcome.task_id} {outcome.code.name} after {outcome.elapsed_s:.1f} s ({outcome.moving_s:.1f} s moving): {outcome.text}'
+        )
         self.get_logger().info(words)
         self.beacon.say(f'idle; {words}')
         result = ExecuteTask.Result(

@@ -9,13 +9,13 @@ import array
 import numpy as np
 from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
-from vera_msgs.msg import SafetyStatus
 
 from vera_control.controller import ControllerStatus
 from vera_control.executive import SafetyReport
 from vera_control.safety import Reason, SafetyState
 from vera_control.trajectory import ShapedTrajectory
 from vera_core.ros.messages import from_ns
+from vera_msgs.msg import SafetyStatus
 
 
 def trajectory_to_msg(trajectory: ShapedTrajectory, joint_names: tuple[str, ...], now_ns: int) -> JointTrajectory:
