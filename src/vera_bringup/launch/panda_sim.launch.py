@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The whole graph with a simulated Panda: `ros2 launch vera_bringup panda_sim.launch.py`. The nodes are listed in vera_bringup/system.py."""
+"""The whole graph with a simulated Panda. The nodes are listed in vera_bringup/system.py."""
 
 from launch import LaunchDescription
 

@@ -90,11 +90,60 @@ def prompt(
 
 
 @app.command()
+def collect(
+    robot: Robot = 'panda',
+    out: Annotated[Path, typer.Option(help='Folder for the recordings (MCAP).')] = Path('data/selfplay'),
+    seconds: Annotated[float, typer.Option(min=1.0, help='Length in all, simulated s.')] = 1800.0,
+    seed: Seed = 0,
+) -> None:
+    """Record self-play of the simulated robot: smooth random motion with pictures, measured joints and commands."""
+    from vera_bringup.training import collect_selfplay
+
+    raise typer.Exit(collect_selfplay(robot, out, seconds=seconds, seed=seed))
+
+
+@train_app.command()
+def idm(
+    robot: Robot = 'panda',
+    data: Annotated[Path, typer.Option(help='Folder with self-play; recorded first when there is none.')] = Path('data/selfplay'),
+    work: Annotated[Path, typer.Option(help='Folder for labels and checkpoint; a stopped training goes on from there.')] = Path('data/idm'),
+    out: Annotated[Path | None, typer.Option(help='Folder for the weights; the one inside the package when left out.')] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help='Time of one core for the training itself, min.')] = 22.0,
+    labels: Annotated[str, typer.Option(help='exact: of the simulator; estimated: optical flow alone, as on a robot.')] = 'exact',
+    seed: Seed = 0,
+) -> None:
+    """Train the Jacobian field of a robot on its self-play."""
+    from vera_bringup.training import train_field
+    from vera_core.errors import ConfigError, nearest_name_hint
+
+    if labels not in ('exact', 'estimated'):
+        raise ConfigError(f"unknown labels '{labels}'; {nearest_name_hint(labels, ('exact', 'estimated'))}")
+    raise typer.Exit(train_field(robot, data=data, work=work, out=out, minutes=minutes, seed=seed, exact_labels=labels == 'exact'))
+
+
+@app.command(name='evaluate-idm')
+def evaluate_idm(
+    robot: Robot = 'panda',
+    data: Annotated[Path, typer.Option(help='Folder with held-out self-play; recorded first when there is none.')] = Path(
+        'data/selfplay_held_out'
+    ),
+    weights: Annotated[Path | None, typer.Option(help='Folder with weights; the shipped ones when left out.')] = None,
+    pairs: Annotated[int, typer.Option(min=1, help='Pairs of moments to measure on.')] = 240,
+    seed: Seed = 0,
+    json: Annotated[Path | None, typer.Option(help='File for the report.')] = None,
+) -> None:
+    """Measure the Jacobian field and the joint motion recovered with it on held-out self-play, beside the exact field."""
+    from vera_bringup.training import measure_field
+
+    raise typer.Exit(measure_field(robot, data=data, weights=weights, pairs=pairs, seed=seed, json=json))
+
+
+@app.command()
 def doctor(robot: Robot = 'panda') -> None:
     """Check what this machine has of what the nodes need."""
     from vera_bringup.doctor import examine
 
-    console = Console()
+    console = Console(soft_wrap=True)
     failed = 0
     for finding in examine(robot):
         failed += not finding.ok

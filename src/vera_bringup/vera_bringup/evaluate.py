@@ -52,7 +52,7 @@ def draw_episodes(request: EvaluationRequest) -> Iterator[Episode]:
 
     Scene seeds lie above 2^32, where no training data was drawn from.
     """
-    from vera_planner.prompts import HELD_OUT_WORDINGS, TRAINING_WORDINGS
+    from vera_planner.prompts import held_out_sentences, training_sentences
     from vera_sim.clips import clip_target
 
     for index in range(request.episodes):
@@ -60,9 +60,8 @@ def draw_episodes(request: EvaluationRequest) -> Iterator[Episode]:
         seed = int(rng.integers(2**32, 2**48))
         target = clip_target(seed)
         held_out = index % 2 == 1
-        wordings = HELD_OUT_WORDINGS if held_out else TRAINING_WORDINGS
-        wording = wordings[int(rng.integers(len(wordings)))]
-        yield Episode(seed=seed, target=target, prompt=wording.format(color=target.removesuffix('_cube')), held_out=held_out)
+        sentences = (held_out_sentences() if held_out else training_sentences())[target.removesuffix('_cube')]
+        yield Episode(seed=seed, target=target, prompt=sentences[int(rng.integers(len(sentences)))], held_out=held_out)
 
 
 def evaluate(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps messages as they came off the wire while the arm moves, and decodes them afterwards: recording must not slow down what it records."""
+"""Keeps messages as they came off the wire and decodes them afterwards: recording must not slow down what it records."""
 
 from __future__ import annotations
 

@@ -1,12 +1,14 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An operator in one object: waits for the nodes, resets the scene, arms, gives a sentence and watches. Speaks only what any ROS node could speak."""
+"""An operator in one object: waits for the nodes, resets the scene, arms, gives a sentence and watches."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Self
 
 from rclpy.action import ActionClient
@@ -21,8 +23,9 @@ from vera_bringup.recorder import Recorder
 from vera_core.embodiment import Embodiment
 from vera_core.errors import VeraError
 from vera_core.ros import qos
+from vera_core.ros.alive import AliveWatch
 from vera_msgs.action import ExecuteTask
-from vera_msgs.msg import NodeAlive, PlannerStatus, SafetyStatus, SceneStatus
+from vera_msgs.msg import PlannerStatus, SafetyStatus, SceneStatus
 from vera_msgs.srv import ResetScene
 
 
@@ -59,13 +62,15 @@ class Session:
             enable_rosout=False,
         )
         self._changed = threading.Condition()
-        self._alive: dict[str, NodeAlive] = {}
         self._scene: SceneStatus | None = None
         self._safety: SafetyStatus | None = None
         self._planner: PlannerStatus | None = None
-        self._subscribe(SceneStatus, 'sim/scene_status', self._store_scene)
-        self._subscribe(SafetyStatus, 'safety_status', self._store_safety)
-        self._subscribe(PlannerStatus, 'planner_status', self._store_planner)
+        for message_type, topic, name, profile in (
+            (SceneStatus, 'sim/scene_status', '_scene', qos.STREAM),
+            (SafetyStatus, 'safety_status', '_safety', qos.STATUS),
+            (PlannerStatus, 'planner_status', '_planner', qos.STATUS),
+        ):
+            self.node.create_subscription(message_type, topic, partial(self._store, name), profile)
         self._reset_scene = self.node.create_client(ResetScene, 'sim/reset_scene')
         self._triggers = {name: self.node.create_client(Trigger, name) for name in ('arm', 'stop', 'reset')}
         self._execute = ActionClient(self.node, ExecuteTask, 'execute_task')
@@ -88,32 +93,12 @@ class Session:
         self._thread.join(timeout=2.0)
 
     def _spin(self) -> None:
-        try:
+        with contextlib.suppress(ExternalShutdownException):
             self._executor.spin()
-        except ExternalShutdownException:
-            pass
 
-    def _subscribe(self, message_type: type, topic: str, store: Callable[[Any], None]) -> None:
-        self.node.create_subscription(
-            message_type,
-            topic,
-            store,
-            qos.STATUS if message_type is not SceneStatus else qos.STREAM,
-        )
-
-    def _store_scene(self, message: SceneStatus) -> None:
+    def _store(self, name: str, message: Any) -> None:
         with self._changed:
-            self._scene = message
-            self._changed.notify_all()
-
-    def _store_safety(self, message: SafetyStatus) -> None:
-        with self._changed:
-            self._safety = message
-            self._changed.notify_all()
-
-    def _store_planner(self, message: PlannerStatus) -> None:
-        with self._changed:
-            self._planner = message
+            setattr(self, name, message)
             self._changed.notify_all()
 
     @property
@@ -178,17 +163,13 @@ class Session:
         Raises:
             SessionError: Names the nodes that stayed silent.
         """
-        for name in nodes:
-            self.node.create_subscription(NodeAlive, f'alive/{name}', self._store_alive, qos.STATUS)
+        watch = AliveWatch(self.node, nodes)
         deadline = time.monotonic() + timeout_s
-        while missing := [name for name in nodes if name not in self._alive]:
+        while missing := [name for name in nodes if not watch.is_alive(name)]:
             keep_waiting()
             if time.monotonic() > deadline:
                 raise SessionError(f'no sign of life from {", ".join(missing)} within {timeout_s:.0f} s')
             time.sleep(0.05)
-
-    def _store_alive(self, message: NodeAlive) -> None:
-        self._alive[message.node] = message
 
     def _wait_future(self, future: Any, *, timeout_s: float, what: str) -> Any:
         done = threading.Event()

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which nodes run, with which parameters and remappings, as plain data.
 
-`ros2 launch vera_bringup NAME.launch.py` turns a description into launch actions, `vera up NAME` into processes; neither adds anything of its own.
+`ros2 launch vera_bringup NAME.launch.py` turns a description into launch actions, `vera up NAME` into processes;
+neither adds anything of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from vera_core.errors import ConfigError, nearest_name_hint
 
-ParameterValue = bool | int | float | str
+ParameterValue = bool | int | float | str | list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,8 @@ class SystemSpec:
 def panda_sim(*, robot: str = 'panda', planner: str = 'embedded') -> SystemSpec:
     """Describe the whole graph with the simulator in the place of camera driver and robot driver."""
     common: dict[str, ParameterValue] = {'robot': robot}
+    # The simulator is a node that can be lost as well; a real driver is watched through its joint states.
+    others: ParameterValue = ['sim_node', 'planner_node', 'flow_node', 'jidm_node', 'executive_node']
     return SystemSpec(
         name='panda_sim',
         description='Franka Panda at a table with coloured cubes, simulated by MuJoCo',
@@ -97,7 +100,7 @@ def panda_sim(*, robot: str = 'panda', planner: str = 'embedded') -> SystemSpec:
             NodeSpec(
                 package='vera_control',
                 executable='controller_node',
-                parameters={**common, 'auto_arm': True},
+                parameters={**common, 'auto_arm': True, 'required_nodes': others},
             ),
             NodeSpec(package='vera_control', executable='executive_node', parameters=common),
         ),

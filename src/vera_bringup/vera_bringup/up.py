@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.util
 import os
@@ -177,7 +178,10 @@ class SystemProcesses:
         return tuple(deaths)
 
     def stop(self, *, patience_s: float = 5.0) -> None:
-        """End all nodes: SIGINT from the last of the walk to the first (whoever commands the arm goes before the arm), SIGKILL for what remains."""
+        """End all nodes: SIGINT from the last of the walk to the first, SIGKILL for what remains.
+
+        Whoever commands the arm goes before the arm.
+        """
         self._reported.update(self._processes)
         deadline = time.monotonic() + patience_s
         order = list(reversed(self._processes.values()))
@@ -198,7 +202,5 @@ class SystemProcesses:
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
     """Signal a process and everything it started (each leads a process group of its own)."""
     if process.poll() is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass

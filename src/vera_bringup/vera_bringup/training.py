@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Brings the simulator's data and truths to the trainings, which know nothing of a simulator: collect, train, measure."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from vera_core.embodiment import Embodiment, load_embodiment
+from vera_core.errors import ConfigError
+from vera_core.shapes import FloatArray
+from vera_core.types import JacobianField
+from vera_jidm.jacobian.weights import shipped_folder
+from vera_jidm.registry import FLOW_ESTIMATORS
+from vera_jidm.training.display import TrainingDisplay
+from vera_jidm.training.pipeline import evaluate_idm, train_idm
+from vera_jidm.training.recording import Recording, find_recordings
+from vera_jidm.training.trainer import TrainingOptions
+from vera_sim import oracle
+from vera_sim.scene import sample_scene
+from vera_sim.world import World
+
+SELFPLAY_S = 1800.0
+"""Self-play recorded for a training when there is none, simulated s."""
+HELD_OUT_S = 240.0
+HELD_OUT_SEED = 1_000_000
+"""Added to the seed of self-play that no training sees."""
+
+
+class SimulatorLabels:
+    """The exact field and flow of recorded self-play: rebuilds the scene a recording was made in."""
+
+    def __init__(self) -> None:
+        self._world = World(sample_scene(0))
+
+    def __call__(self, recording: Recording) -> SimulatorLabels:
+        """Set the scene of a recording.
+
+        Raises:
+            ConfigError: If the recording was not made by `vera collect` in simulation.
+        """
+        found = re.fullmatch(r'selfplay_(\d+)_(\d+)', recording.path.stem)
+        if found is None:
+            raise ConfigError(
+                f'{recording.path} is no recording of simulated self-play; for a robot's recordings use --labels estimated'
+            )
+        seed, index = map(int, found.groups())
+        # The scene is the first thing the recorder draws for every file.
+        self._world.set_scene(sample_scene(int(np.random.default_rng([seed, index]).integers(1 << 31))))
+        return self
+
+    def jacobian(self, view: str, position: FloatArray) -> JacobianField:
+        """Return the exact field at joints of shape (n,), rad."""
+        return oracle.image_jacobian(self._world, view, position)
+
+    def flow(self, view: str, start: FloatArray, end: FloatArray) -> FloatArray:
+        """Return the exact flow between two joint positions, shape (H, W, 2), px."""
+        return oracle.image_flow(self._world, view, start, end)
+
+
+def collect_selfplay(robot_name: str, folder: Path, *, seconds: float, seed: int) -> int:
+    """Record self-play of the simulated robot with a progress bar; return 0."""
+    console = Console(soft_wrap=True)
+    _collect(load_embodiment(robot_name), folder, seconds=seconds, seed=seed, console=console)
+    recordings = find_recordings(folder)
+    console.print(f'{len(recordings)} recordings in {folder}, {sum(path.stat().st_size for path in recordings) / 1e6:.0f} MB')
+    return 0
+
+
+def _collect(robot: Embodiment, folder: Path, *, seconds: float, seed: int, console: Console) -> None:
+    from vera_sim.selfplay import collect
+
+    with Progress(console=console) as progress:
+        task = progress.add_task(f'self-play of {robot.name}', total=seconds)
+        collect(robot, folder, seconds=seconds, seed=seed, on_second=lambda done: progress.update(task, completed=done))
+
+
+def train_field(robot_name: str, *, data: Path, work: Path, out: Path | None, minutes: float, seed: int, exact_labels: bool) -> int:
+    """Train the Jacobian field on self-play (recorded first where there is none) and show its figures on held-out self-play; return 0."""
+    console = Console(soft_wrap=True)
+    robot = load_embodiment(robot_name)
+    if not any(data.rglob('*.mcap')):
+        console.print(f'no recordings in {data}: recording {SELFPLAY_S:.0f} s of self-play first')
+        _collect(robot, data, seconds=SELFPLAY_S, seed=seed, console=console)
+    with TrainingDisplay(console) as display:
+        report = train_idm(
+            robot,
+            data,
+            work,
+            out or shipped_folder(robot.name),
+            FLOW_ESTIMATORS.make('dis'),
+            labels=SimulatorLabels() if exact_labels else None,
+            options=TrainingOptions(minutes=minutes, seed=seed),
+            command=_command(),
+            report=display.report,
+            observe=display.observe,
+        )
+    console.print(f'weights: {out or shipped_folder(robot.name)}')
+    for table in report.tables() if report else ():
+        console.print(table)
+    return 0
+
+
+def measure_field(robot_name: str, *, data: Path, weights: Path | None, pairs: int, seed: int, json: Path | None) -> int:
+    """Measure trained weights on self-play that took no part in their training; return 0."""
+    import json as json_module
+
+    console = Console(soft_wrap=True)
+    robot = load_embodiment(robot_name)
+    if not any(data.rglob('*.mcap')):
+        console.print(f'no recordings in {data}: recording {HELD_OUT_S:.0f} s of held-out self-play first')
+        _collect(robot, data, seconds=HELD_OUT_S, seed=HELD_OUT_SEED + seed, console=console)
+    with TrainingDisplay(console) as display:
+        report = evaluate_idm(
+            robot, data, FLOW_ESTIMATORS.make('dis'), SimulatorLabels(), weights=weights, pairs=pairs, seed=seed, report=display.report
+        )
+    for table in report.tables():
+        console.print(table)
+    if json:
+        json.write_text(json_module.dumps(report.to_json(), indent=1) + '\n', encoding='utf-8')
+        console.print(f'report: {json}')
+    return 0
+
+
+def _command() -> str:
+    return ' '.join(['vera', *sys.argv[1:]])
