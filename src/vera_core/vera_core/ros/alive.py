@@ -15,7 +15,7 @@ from rclpy.event_handler import QoSLivelinessChangedInfo, SubscriptionEventCallb
 from rclpy.node import Node
 from vera_msgs.msg import NodeAlive
 
-from vera_core.ros.qos import ALIVE
+from vera_core.ros.qos import ALIVE_BEACON, ALIVE_WATCH
 
 PERIOD_S = 0.5
 
@@ -26,7 +26,7 @@ class AliveBeacon:
     def __init__(self, node: Node, text: str = 'starting') -> None:
         self._node = node
         self._text = text
-        self._publisher = node.create_publisher(NodeAlive, f'alive/{node.get_name()}', ALIVE)
+        self._publisher = node.create_publisher(NodeAlive, f'alive/{node.get_name()}', ALIVE_BEACON)
         self._timer = node.create_timer(PERIOD_S, self._publish)
         self._publish()
 
@@ -75,7 +75,7 @@ class AliveWatch:
             self._texts[name] = message.text
 
         callbacks = SubscriptionEventCallbacks(liveliness=changed, use_default_callbacks=False)
-        return node.create_subscription(NodeAlive, f'alive/{name}', received, ALIVE, event_callbacks=callbacks)
+        return node.create_subscription(NodeAlive, f'alive/{name}', received, ALIVE_WATCH, event_callbacks=callbacks)
 
     def _set(self, name: str, alive: bool) -> None:
         if self._alive.get(name, False) != alive:
