@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+
 from vera_core.errors import ConfigError, ShapeError
 from vera_core.types import FlowField, JacobianField
 from vera_jidm.solve import SolveSettings, solve_joint_step
@@ -30,7 +31,9 @@ def scene(seed: int = 0) -> tuple[dict[str, JacobianField], np.ndarray]:
 def flow_of(fields: dict[str, JacobianField], delta_q: np.ndarray) -> FlowField:
     flow = {view: np.repeat(np.repeat(field.jacobian @ delta_q, 4, axis=0), 4, axis=1) for view, field in fields.items()}
     confidence = {view: np.ones((128, 128)) for view in fields}
-    return FlowField(stamp_ns=1, plan_id=1, task_id=1, step=1, dt_s=0.3, flow=flow, confidence=confidence, remaining_px=1.0, at_plan_end=False)
+    return FlowField(
+        stamp_ns=1, plan_id=1, task_id=1, step=1, dt_s=0.3, flow=flow, confidence=confidence, remaining_px=1.0, at_plan_end=False
+    )
 
 
 def test_joint_step_is_recovered_from_the_flow_it_makes() -> None:
@@ -55,7 +58,9 @@ def test_flow_no_joint_can_make_is_residual() -> None:
     wanted = flow_of(fields, np.zeros(JOINTS))
     step = solve_joint_step(
         fields,
-        FlowField(stamp_ns=1, plan_id=1, task_id=1, step=1, dt_s=0.3, flow=flow, confidence=wanted.confidence, remaining_px=1.0, at_plan_end=False),
+        FlowField(
+            stamp_ns=1, plan_id=1, task_id=1, step=1, dt_s=0.3, flow=flow, confidence=wanted.confidence, remaining_px=1.0, at_plan_end=False
+        ),
     )
     assert step.residual_ratio > 0.95
     assert step.residual_px == pytest.approx(3 * np.sqrt(2), rel=0.1)
@@ -63,7 +68,9 @@ def test_flow_no_joint_can_make_is_residual() -> None:
 
 def test_nothing_seen_is_no_motion_and_no_claim() -> None:
     fields, truth = scene()
-    blind = {view: JacobianField(view=view, jacobian=field.jacobian, confidence=np.zeros((32, 32)), stride=4) for view, field in fields.items()}
+    blind = {
+        view: JacobianField(view=view, jacobian=field.jacobian, confidence=np.zeros((32, 32)), stride=4) for view, field in fields.items()
+    }
     step = solve_joint_step(blind, flow_of(fields, truth))
     assert not step.delta_q.any()
     assert not step.observability.any()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, minimize
+
 from vera_core.errors import ShapeError
 from vera_jidm.solve.bounded import solve_bounded
 from vera_jidm.solve.damped_least_squares import normal_system, solve_damped
@@ -137,7 +138,7 @@ def test_bounded_solve_refuses_an_empty_box() -> None:
     rows = random_rows(np.random.default_rng(0))
     upper = FREE.copy()
     upper[2] = -1.0
-    with pytest.raises(ShapeError, match='joint 2: the smallest step 0.0000 rad is above the largest -1.0000 rad'):
+    with pytest.raises(ShapeError, match=r'joint 2: the smallest step 0\.0000 rad is above the largest -1\.0000 rad'):
         solve_bounded(normal_system(rows, rows.weights), 100.0, np.zeros(7), upper)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from vera_core.errors import ShapeError
 from vera_core.types import FlowField, JacobianField
 from vera_jidm.solve.rows import pool_to_cells, stack_rows

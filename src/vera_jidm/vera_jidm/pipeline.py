@@ -73,7 +73,9 @@ def invert_flow(
     gap_s = abs(state.stamp_ns - flow.stamp_ns) * 1e-9
     if gap_s > settings.max_state_gap_s:
         return Refusal(
-            'state_apart', f'the nearest measured joints are {gap_s:.2f} s from the pictures (limit {settings.max_state_gap_s:g} s); check the joint state topic'
+            'state_apart',
+            f'the nearest measured joints are {gap_s:.2f} s from the pictures (limit {settings.max_state_gap_s:g} s); '
+            'check the joint state topic',
         )
     fields = model.predict({view: frames[view].rgb for view in flow.flow}, state.position)
     lower, upper = step_bounds(state.position, flow.dt_s, robot, settings)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from vera_core.registry import Registry
-
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.jacobian.model import JacobianModel
 

@@ -30,7 +30,7 @@ class DisSettings:
     gradient_steps: int = 25
     """Gradient descent steps per patch."""
     refinement_steps: int = 0
-    """Variational smoothing steps. They lower the pixel error but smear motion over the outline of the arm, and the joints come out worse."""
+    """Variational smoothing steps. They lower the pixel error but smear motion over the arm's outline, and the joints come out worse."""
     matched_sharpness: bool = True
     """Blur the sharper of the two pictures first (see sharpness.py)."""
 
@@ -46,12 +46,16 @@ class DisSettings:
                 raise ConfigError(f'{name} is {getattr(self, name)}; it must be between {low} and {high}')
 
 
+QUICK = DisSettings(finest_scale=1, gradient_steps=12, matched_sharpness=False)
+"""Rough and cheap: enough to tell how much motion there is between two frames of a plan."""
+
+
 class DisFlow:
     """OpenCV's DIS on grey pictures, with mean normalisation of patches (a brighter dream is no motion)."""
 
     def __init__(self, settings: DisSettings | None = None) -> None:
         self.settings = settings or DisSettings()
-        self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._dis.setFinestScale(self.settings.finest_scale)
         self._dis.setPatchSize(self.settings.patch_size)
         self._dis.setPatchStride(self.settings.patch_stride)
@@ -69,8 +73,12 @@ class DisFlow:
             return np.zeros((*first.shape, 2), np.float32), np.ones(first.shape, np.float32)
         if self.settings.matched_sharpness:
             first, second = match_sharpness(first, second)
-        forward, backward = self._dis.calc(first, second, None), self._dis.calc(second, first, None)
-        return np.asarray(forward), round_trip_confidence(forward, backward)
+        forward, backward = self._search(first, second), self._search(second, first)
+        return forward, round_trip_confidence(forward, backward)
+
+    def _search(self, first: Array, second: Array) -> FloatArray:
+        # OpenCV's stubs do not know that None means: no first guess.
+        return np.asarray(self._dis.calc(first, second, None))  # type: ignore[call-overload]
 
 
 def _grey(rgb: RgbArray, name: str) -> Array:

@@ -21,7 +21,8 @@ class FlowEstimator(Protocol):
             target: Picture they are looked for in, same shape.
 
         Returns:
-            Flow of shape (H, W, 2), px, +u right, +v down: source pixel p is at p + flow(p) in the target. Confidence of shape (H, W), 0..1.
+            Flow of shape (H, W, 2), px, +u right, +v down: source pixel p is at p + flow(p) in the target.
+            Confidence of shape (H, W), 0..1.
 
         Raises:
             ShapeError: If the pictures differ in shape or are not RGB uint8.

@@ -41,8 +41,8 @@ def _moving_px_of_view(flow: FloatArray, confidence: FloatArray) -> float:
 def motion_to_end(plan: VideoPlan, estimator: FlowEstimator) -> FloatArray:
     """Return how far each frame of a plan is from its last one, shape (horizon + 1,), px.
 
-    Near the end this is flow measured to the last frame. Further away flow over long distances cannot be trusted, so the path is added up from
-    frame to frame; steps that are smaller than a moving pixel count as none, or flicker would add up to a motion.
+    Near the end this is flow measured to the last frame. Further away flow over long distances cannot be trusted, so the path is added up
+    from frame to frame; steps that are smaller than a moving pixel count as none, or flicker would add up to a motion.
     """
     result = np.zeros(plan.horizon + 1)
     for index in range(plan.horizon - 1, -1, -1):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from vera_core.errors import ShapeError
-from vera_core.shapes import FloatArray
+from vera_core.shapes import Array, FloatArray
 from vera_jidm.solve.damped_least_squares import NormalSystem, solve_damped
 
 
@@ -60,9 +60,7 @@ def _active_set(matrix: FloatArray, vector: FloatArray, lower: FloatArray, upper
     return np.clip(step, lower, upper)
 
 
-def _largest_share(
-    step: FloatArray, target: FloatArray, lower: FloatArray, upper: FloatArray, free: FloatArray
-) -> tuple[float, int | None]:
+def _largest_share(step: FloatArray, target: FloatArray, lower: FloatArray, upper: FloatArray, free: Array) -> tuple[float, int | None]:
     """Return how much of the way to `target` stays inside the box, and the joint that blocks the rest."""
     share, blocking = 1.0, None
     for joint in np.flatnonzero(free):

@@ -43,8 +43,8 @@ def solve_damped(system: NormalSystem, ridge: float) -> FloatArray:
     """Find the joint step whose image motion best matches the wanted flow.
 
     Minimises ``sum_i w_i |J_i dq - f_i|^2 + ridge |dq|^2`` [Wampler 1986]. The ridge is in absolute units: along a direction of joint
-    space with image energy e (px²/rad²) the gain is e / (e + ridge), so what the images hardly show moves little instead of amplifying noise,
-    and what they do not show at all keeps still.
+    space with image energy e (px²/rad²) the gain is e / (e + ridge), so what the images hardly show moves little instead of amplifying
+    noise, and what they do not show at all keeps still.
 
     Args:
         system: Normal system of the rows.

@@ -46,11 +46,14 @@ def solve_robust(
         lower: Smallest joint step, shape (n,), rad.
         upper: Largest joint step, shape (n,), rad.
     """
-    weights = rows.weights
-    for left in range(iterations, -1, -1):
-        system = normal_system(rows, weights)
-        delta_q = solve_bounded(system, ridge, lower, upper)
-        residual = np.linalg.norm(rows.jacobian @ delta_q - rows.flow, axis=1)
-        if left:
-            weights = rows.weights * huber_weights(residual, huber_delta_px)
+    solution = _solve(rows, rows.weights, ridge, lower, upper)
+    for _ in range(iterations):
+        solution = _solve(rows, rows.weights * huber_weights(solution.residual, huber_delta_px), ridge, lower, upper)
+    return solution
+
+
+def _solve(rows: Rows, weights: FloatArray, ridge: float, lower: FloatArray, upper: FloatArray) -> RobustSolution:
+    system = normal_system(rows, weights)
+    delta_q = solve_bounded(system, ridge, lower, upper)
+    residual = np.linalg.norm(rows.jacobian @ delta_q - rows.flow, axis=1)
     return RobustSolution(delta_q=delta_q, system=system, weights=weights, residual=residual)
