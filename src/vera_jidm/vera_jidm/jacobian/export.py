@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the network as an ONNX graph whose numbers stay in the safetensors file: one set of weights, two run times."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from vera_jidm.jacobian.network import FieldNetwork
+from vera_jidm.jacobian.weights import write_whole
+
+OPSET = 18
+
+
+class _Exported(torch.nn.Module):
+    """The network with trust as 0..1 and the field in the order of JacobianField."""
+
+    def __init__(self, network: FieldNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, picture: torch.Tensor, position: torch.Tensor, view: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        jacobian, trust = self.network(picture, position, view)
+        return jacobian.permute(0, 3, 4, 2, 1), trust.sigmoid()
+
+
+def export_graph(network: FieldNetwork, path: Path) -> None:
+    """Write the graph beside the weights.
+
+    Inputs: picture (V, 3, H, W) 0..1, position (V, n) rad, view (V,) int64. Outputs: jacobian (V, h, w, 2, n) px/rad, confidence (V, h, w).
+    Every tensor that is also in the weights becomes a named hole that the run time fills from the safetensors file.
+    """
+    config = network.config
+    views, (height, width) = len(config.view_names), config.working_size
+    example = (torch.zeros(views, 3, height, width), torch.zeros(views, len(config.joint_names)), torch.arange(views))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            _Exported(network.eval()),
+            example,
+            path,
+            input_names=['picture', 'position', 'view'],
+            output_names=['jacobian', 'confidence'],
+            opset_version=OPSET,
+            do_constant_folding=False,
+            dynamo=False,
+        )
+    model = onnx.load_model(path)
+    weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+    for initializer in model.graph.initializer:
+        name = initializer.name.removeprefix('network.')
+        if name in weights and np.array_equal(numpy_helper.to_array(initializer), weights[name]):
+            _make_hole(initializer)
+    write_whole(path, model.SerializeToString())
+
+
+def _make_hole(initializer: onnx.TensorProto) -> None:
+    """Take the numbers out of a tensor; its name and shape stay."""
+    initializer.ClearField('raw_data')
+    initializer.ClearField('float_data')
+    initializer.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (('location', 'field.safetensors'), ('offset', '0'), ('length', str(4 * int(np.prod(initializer.dims))))):
+        entry = initializer.external_data.add()
+        entry.key, entry.value = key, value

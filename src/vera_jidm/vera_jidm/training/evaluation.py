@@ -1,0 +1,231 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Measures a Jacobian field on self-play it has never seen, beside the exact field: how true it is and how well joint motion comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from vera_core.embodiment import Embodiment
+from vera_core.errors import ConfigError
+from vera_core.shapes import FloatArray
+from vera_core.types import FlowField, JacobianField
+from vera_jidm.flow.estimator import FlowEstimator
+from vera_jidm.jacobian.model import JacobianModel
+from vera_jidm.solve.joint_step import SolveSettings, solve_joint_step
+from vera_jidm.training.dataset import Report, find_pairs
+from vera_jidm.training.labels import LabelSource, SceneLabels
+from vera_jidm.training.recording import Recording
+
+Fields = Mapping[str, JacobianField]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldAccuracy:
+    """How true the predicted field is."""
+
+    r2: float
+    """Share of the exact field's energy explained, on cells that show the robot; 0 for a field that is zero, 1 when exact."""
+    r2_joints: tuple[float, ...]
+    """The same for every joint."""
+    normalised_loss: float
+    """sum_j w_j |J_j - J*_j|^2 / sum_j w_j |J*_j|^2 over all cells with w_j = E_j^-1/2; 1.0 for a field that is zero everywhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionRecovery:
+    """How well the joint step between two moments comes back from their flow."""
+
+    field: str
+    """`learned` or `analytic`."""
+    flow: str
+    """`exact` or `estimated`."""
+    views: tuple[str, ...]
+    cosine: float
+    """Mean cosine of the angle between recovered and measured joint step."""
+    relative_error: float
+    """Median of |dq_hat - dq| / |dq|."""
+    r2_joints: tuple[float, ...]
+    """1 - sum (dq_hat - dq)^2 / sum dq^2 for every joint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdmReport:
+    """Everything `vera evaluate-idm` shows."""
+
+    robot: str
+    recordings: tuple[str, ...]
+    pairs: int
+    seed: int
+    ridge: float
+    mean_flow_px: float
+    """Mean exact flow on robot pixels, px."""
+    accuracy: Mapping[str, FieldAccuracy]
+    """By view, and under `all` for all views together."""
+    recovery: tuple[MotionRecovery, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    def find(self, field: str, flow: str, views: int) -> MotionRecovery:
+        """Return the recovery figures of a field and a flow with that many views (the first if there are several)."""
+        return next(row for row in self.recovery if (row.field, row.flow, len(row.views)) == (field, flow, views))
+
+    def tables(self) -> tuple[Table, Table]:
+        """Return the figures as two tables for the terminal."""
+        joints = [f'joint {number}' for number in range(1, len(self.accuracy['all'].r2_joints) + 1)]
+        truth = Table(
+            'view', 'R²', *joints, 'loss (zero field 1.0)', title=f'Jacobian field of {self.robot}, {self.pairs} held-out moments'
+        )
+        for view, row in self.accuracy.items():
+            truth.add_row(view, f'{row.r2:.3f}', *(f'{value:.2f}' for value in row.r2_joints), f'{row.normalised_loss:.3f}')
+        motion = Table('field', 'flow', 'views', 'cosine', 'relative error', *joints, title='Recovered joint motion (R² per joint)')
+        for found in self.recovery:
+            figures = (f'{found.cosine:.3f}', f'{found.relative_error:.2f}', *(f'{value:.2f}' for value in found.r2_joints))
+            motion.add_row(found.field, found.flow, ' + '.join(found.views), *figures)
+        return truth, motion
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Case:
+    """One pair with everything that is compared on it."""
+
+    delta_q: FloatArray
+    fields: Mapping[str, Fields]
+    flows: Mapping[str, FlowField]
+
+
+def evaluate_field(
+    model: JacobianModel,
+    recordings: Sequence[Recording],
+    robot: Embodiment,
+    labels: LabelSource,
+    estimator: FlowEstimator,
+    *,
+    pairs: int = 240,
+    seed: int = 0,
+    settings: SolveSettings | None = None,
+    report: Report | None = None,
+) -> IdmReport:
+    """Measure a field on pairs of moments of recordings it has never seen.
+
+    Args:
+        model: The learned field.
+        recordings: Held-out self-play.
+        robot: Joints and views.
+        labels: Exact field and flow of a recording.
+        estimator: What the running system sees flow with.
+        pairs: Pairs in all, spread evenly over the recordings.
+        seed: Draws the pairs.
+        settings: Of the solver; the running system's defaults when left out.
+        report: Called with the progress.
+
+    Raises:
+        ConfigError: If no recording holds a usable pair.
+    """
+    rng, settings = np.random.default_rng(seed), settings or SolveSettings()
+    per_recording = max(1, -(-pairs // max(len(recordings), 1)))
+    cases: list[_Case] = []
+    for recording in recordings:
+        scene = labels(recording)
+        for start, end in find_pairs(recording, rng, min(per_recording, pairs - len(cases))):
+            cases.append(_case(model, recording, robot, scene, estimator, start, end))
+            if report:
+                report('held-out pairs', len(cases), pairs)
+    if not cases:
+        raise ConfigError(
+            f'{len(recordings)} held-out recordings hold no pair of moments with enough motion; record more with: vera collect'
+        )
+    choices = [(view,) for view in robot.view_names] + ([robot.view_names] if len(robot.view_names) > 1 else [])
+    return IdmReport(
+        robot=robot.name,
+        recordings=tuple(recording.path.name for recording in recordings),
+        pairs=len(cases),
+        seed=seed,
+        ridge=settings.ridge,
+        mean_flow_px=_mean_flow(cases),
+        accuracy={**{view: _accuracy(cases, (view,)) for view in robot.view_names}, 'all': _accuracy(cases, robot.view_names)},
+        recovery=tuple(
+            _recovery(cases, field, flow, views, settings)
+            for field in ('learned', 'analytic')
+            for flow in ('exact', 'estimated')
+            for views in choices
+        ),
+    )
+
+
+def _case(
+    model: JacobianModel, recording: Recording, robot: Embodiment, scene: SceneLabels, estimator: FlowEstimator, start: int, end: int
+) -> _Case:
+    before, after = recording.position[start], recording.position[end]
+    frames = {view: recording.frames[view][start] for view in robot.view_names}
+    seen = {view: estimator.estimate(frames[view], recording.frames[view][end]) for view in robot.view_names}
+    exact = {view: scene.flow(view, before, after) for view in robot.view_names}
+    certain = {view: np.ones(flow.shape[:2], np.float32) for view, flow in exact.items()}
+    return _Case(
+        delta_q=after - before,
+        fields={'learned': model.predict(frames, before), 'analytic': {view: scene.jacobian(view, before) for view in robot.view_names}},
+        flows={
+            'exact': _flow_field(exact, certain),
+            'estimated': _flow_field({view: flow for view, (flow, _) in seen.items()}, {view: trust for view, (_, trust) in seen.items()}),
+        },
+    )
+
+
+def _flow_field(flow: Mapping[str, FloatArray], confidence: Mapping[str, FloatArray]) -> FlowField:
+    return FlowField(
+        stamp_ns=0, plan_id=0, task_id=0, step=1, dt_s=1.0, flow=flow, confidence=confidence, remaining_px=0.0, at_plan_end=False
+    )
+
+
+def _accuracy(cases: Sequence[_Case], views: Sequence[str]) -> FieldAccuracy:
+    joints = len(cases[0].delta_q)
+    error, energy, all_error, all_energy = (np.zeros(joints) for _ in range(4))
+    for case in cases:
+        for view in views:
+            exact, learned = case.fields['analytic'][view], case.fields['learned'][view]
+            wrong, right = np.square(learned.jacobian - exact.jacobian), np.square(exact.jacobian)
+            robot = exact.confidence > 0
+            error += wrong[robot].sum(axis=(0, 1))
+            energy += right[robot].sum(axis=(0, 1))
+            all_error += wrong.sum(axis=(0, 1, 2))
+            all_energy += right.sum(axis=(0, 1, 2))
+    weights = np.maximum(all_energy, 1e-12) ** -0.5
+    return FieldAccuracy(
+        r2=float(1 - error.sum() / energy.sum()),
+        r2_joints=tuple(float(value) for value in 1 - error / np.maximum(energy, 1e-12)),
+        normalised_loss=float((weights * all_error).sum() / (weights * all_energy).sum()),
+    )
+
+
+def _recovery(cases: Sequence[_Case], field: str, flow: str, views: tuple[str, ...], settings: SolveSettings) -> MotionRecovery:
+    measured = np.stack([case.delta_q for case in cases])
+    recovered = np.stack(
+        [solve_joint_step(case.fields[field], _only(case.flows[flow], views), settings=settings).delta_q for case in cases]
+    )
+    lengths = np.linalg.norm(measured, axis=1)
+    cosine = (measured * recovered).sum(axis=1) / np.maximum(lengths * np.linalg.norm(recovered, axis=1), 1e-12)
+    error = recovered - measured
+    return MotionRecovery(
+        field=field,
+        flow=flow,
+        views=views,
+        cosine=float(cosine.mean()),
+        relative_error=float(np.median(np.linalg.norm(error, axis=1) / lengths)),
+        r2_joints=tuple(float(value) for value in 1 - np.square(error).sum(axis=0) / np.maximum(np.square(measured).sum(axis=0), 1e-12)),
+    )
+
+
+def _only(flow: FlowField, views: tuple[str, ...]) -> FlowField:
+    return _flow_field({view: flow.flow[view] for view in views}, {view: flow.confidence[view] for view in views})
+
+
+def _mean_flow(cases: Sequence[_Case]) -> float:
+    lengths = [np.linalg.norm(flow, axis=2) for case in cases for flow in case.flows['exact'].flow.values()]
+    return float(np.mean([length[length > 0].mean() for length in lengths if length.any()] or [0.0]))
