@@ -59,9 +59,9 @@ Spawn = Callable[..., 'subprocess.Popen[str]']
 
 @pytest.fixture
 def spawn(ros_domain: int, tmp_path: Path) -> Iterator[Spawn]:
-    """Start child processes in this test's domain: `spawn('-m', 'vera_sim.sim_node', ...)` runs this Python; output goes to files in tmp_path.
+    """Start child processes in this test's domain and end them with it: `spawn('-m', 'vera_sim.sim_node', ...)` runs this Python.
 
-    All are ended when the test ends.
+    What a child prints is in its `log` file.
     """
     children: list[subprocess.Popen[str]] = []
 
@@ -69,7 +69,12 @@ def spawn(ros_domain: int, tmp_path: Path) -> Iterator[Spawn]:
         log = tmp_path / f'{name or "process"}-{len(children)}.log'
         with log.open('w') as out:
             child = subprocess.Popen(
-                [sys.executable, *arguments], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+                [sys.executable, *arguments],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
             )
         child.log = log  # type: ignore[attr-defined]
         children.append(child)

@@ -9,6 +9,7 @@ import time
 
 import rclpy
 from rclpy.node import Node
+
 from vera_core.ros.alive import AliveBeacon
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import rclpy
 from rclpy.node import Node
+
 from vera_core.ros.alive import AliveBeacon, AliveWatch
 from vera_core.ros.node import make_executor
 
@@ -47,7 +48,9 @@ def events(ros, request):
 
 def test_watch_reports_killed_process_within_400_ms(events, spawn):
     child = spawn(CHILD)
-    assert events.spin_until(lambda: events.watch.is_alive('worker') and events.watch.text('worker') == 'working', 15), child.log.read_text()
+    assert events.spin_until(lambda: events.watch.is_alive('worker') and events.watch.text('worker') == 'working', 15), (
+        child.log.read_text()
+    )
     assert events.watch.awaited == ('absent',)
     os.kill(child.pid, signal.SIGKILL)
     killed = time.monotonic()
@@ -65,7 +68,11 @@ def test_watch_keeps_a_process_whose_interpreter_lock_is_busy(events, spawn):
     stamps = [float(word) for word in child.log.read_text().split() if word[0].isdigit()]
     assert min(free - busy for busy, free in zip(stamps[::2], stamps[1::2], strict=False)) >= 2.0  # ten leases without a line of Python
     # Were the lease renewed by Python, the child would be lost for 1.8 s of each 2 s. A machine with more work than cores may delay a renewal a little.
-    lost = [(begin, end) for (_, alive, begin), (_, _, end) in zip(events.seen, [*events.seen[1:], ('', True, time.monotonic())], strict=True) if not alive]
+    lost = [
+        (begin, end)
+        for (_, alive, begin), (_, _, end) in zip(events.seen, [*events.seen[1:], ('', True, time.monotonic())], strict=True)
+        if not alive
+    ]
     assert sum(end - begin for begin, end in lost) < 0.5
     assert events.watch.lost == ()
 

@@ -112,7 +112,9 @@ def load_embodiment(name_or_path: str) -> Embodiment:
     if name_or_path.endswith(('.yaml', '.yml')):
         path = Path(name_or_path)
         if not path.is_file():
-            raise EmbodimentError(f"robot file '{name_or_path}' does not exist; give the path of an embodiment YAML or one of {', '.join(known_robots())}")
+            raise EmbodimentError(
+                f"robot file '{name_or_path}' does not exist; give the path of an embodiment YAML or one of {', '.join(known_robots())}"
+            )
         text = path.read_text(encoding='utf-8')
     else:
         if name_or_path not in known_robots():
@@ -122,7 +124,9 @@ def load_embodiment(name_or_path: str) -> Embodiment:
         document = yaml.safe_load(text)
         embodiment = _parse(document)
     except (KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise EmbodimentError(f"robot '{name_or_path}' cannot be read: {type(error).__name__}: {error}; compare it with robots/panda.yaml") from error
+        raise EmbodimentError(
+            f"robot '{name_or_path}' cannot be read: {type(error).__name__}: {error}; compare it with robots/panda.yaml"
+        ) from error
     _check(embodiment)
     return embodiment
 

@@ -50,7 +50,9 @@ class Registry(Generic[T]):
         try:
             return cast('Callable[..., T]', getattr(importlib.import_module(module), attribute))
         except ImportError as error:
-            raise ConfigError(f"{self.kind} '{name}' needs a package that cannot be imported: {error}; install it or choose another {self.kind}") from error
+            raise ConfigError(
+                f"{self.kind} '{name}' needs a package that cannot be imported: {error}; install it or choose another {self.kind}"
+            ) from error
         except AttributeError as error:
             raise ConfigError(f"{self.kind} '{name}' points at {known[name]}, but {module} has no '{attribute}'") from error
 

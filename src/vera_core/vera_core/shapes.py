@@ -46,4 +46,6 @@ def check_finite(**named: Array) -> None:
         finite = np.isfinite(array)
         if not finite.all():
             where = tuple(int(i) for i in np.argwhere(~finite)[0])
-            raise ShapeError(f'{name} has {int((~finite).sum())} values that are not finite, the first at {where}; the whole input is refused')
+            raise ShapeError(
+                f'{name} has {int((~finite).sum())} values that are not finite, the first at {where}; the whole input is refused'
+            )

@@ -13,9 +13,9 @@ from typing import Any
 
 from rclpy.event_handler import QoSLivelinessChangedInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
-from vera_msgs.msg import NodeAlive
 
 from vera_core.ros.qos import ALIVE_BEACON, ALIVE_WATCH
+from vera_msgs.msg import NodeAlive
 
 PERIOD_S = 0.5
 

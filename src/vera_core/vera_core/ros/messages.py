@@ -14,9 +14,6 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, JointState
 from std_msgs.msg import Header
-from vera_msgs.msg import FlowField as FlowFieldMsg
-from vera_msgs.msg import JointVelocityEstimate
-from vera_msgs.msg import VideoPlan as VideoPlanMsg
 
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ShapeError
@@ -24,6 +21,9 @@ from vera_core.ros.pictures import float_array, float_image, frame_from_image, i
 from vera_core.ros.stamps import bytes_field, duration_from_s, from_ns, to_ns
 from vera_core.shapes import FloatArray, RgbArray
 from vera_core.types import FlowField, JointVelocity, RobotState, VideoPlan
+from vera_msgs.msg import FlowField as FlowFieldMsg
+from vera_msgs.msg import JointVelocityEstimate
+from vera_msgs.msg import VideoPlan as VideoPlanMsg
 
 __all__ = [
     'bytes_field',
@@ -86,7 +86,9 @@ def plan_from_msg(msg: VideoPlanMsg) -> VideoPlan:
     _check_view_names(views, 'plan')
     length = int(msg.horizon) + 1
     if msg.horizon < 1 or len(msg.frames) != length * len(views) or len(msg.frames) > MAX_PLAN_FRAMES:
-        raise ShapeError(f'plan {msg.plan_id} has {len(msg.frames)} frames but {len(views)} views x (horizon {msg.horizon} + 1) = {length * len(views)}')
+        raise ShapeError(
+            f'plan {msg.plan_id} has {len(msg.frames)} frames but {len(views)} views x (horizon {msg.horizon} + 1) = {length * len(views)}'
+        )
     frames = {view: _decode(msg.frames[index * length : (index + 1) * length], view) for index, view in enumerate(views)}
     return VideoPlan(
         plan_id=int(msg.plan_id),
@@ -109,7 +111,9 @@ def _decode(frames: Sequence[CompressedImage], view: str) -> RgbArray:
         data = np.frombuffer(frame.data, np.uint8)
         bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         if bgr is None:
-            raise ShapeError(f'frame {index} of view {view} with format {frame.format!r} and {data.size} bytes is not a picture that can be read')
+            raise ShapeError(
+                f'frame {index} of view {view} with format {frame.format!r} and {data.size} bytes is not a picture that can be read'
+            )
         pictures.append(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
     if len({picture.shape for picture in pictures}) != 1:
         raise ShapeError(f'frames of view {view} have different sizes: {sorted({picture.shape for picture in pictures})}')
@@ -161,7 +165,9 @@ def flow_from_msg(msg: FlowFieldMsg) -> FlowField:
         step=int(msg.step),
         dt_s=msg.dt,
         flow={view: float_array(image, '32FC2', f'flow of view {view}') for view, image in zip(views, msg.flow, strict=True)},
-        confidence={view: float_array(image, '32FC1', f'confidence of view {view}') for view, image in zip(views, msg.confidence, strict=True)},
+        confidence={
+            view: float_array(image, '32FC1', f'confidence of view {view}') for view, image in zip(views, msg.confidence, strict=True)
+        },
         remaining_px=msg.remaining,
         at_plan_end=msg.at_plan_end,
     )
@@ -217,7 +223,9 @@ def velocity_from_msg(msg: JointVelocityEstimate, joint_names: Sequence[str]) ->
     if msg.dt <= 0:
         raise ShapeError(f'{name} has dt = {msg.dt} s; it must be > 0')
     if not np.allclose(arrays['velocity'] * msg.dt, arrays['delta_q'], rtol=1e-6, atol=1e-9):
-        raise ShapeError(f'{name} contradicts itself: velocity x dt is not delta_q (velocity[0] = {arrays["velocity"][0]}, delta_q[0] = {arrays["delta_q"][0]})')
+        raise ShapeError(
+            f'{name} contradicts itself: velocity x dt is not delta_q (velocity[0] = {arrays["velocity"][0]}, delta_q[0] = {arrays["delta_q"][0]})'
+        )
     order = [list(msg.joint_names).index(joint) for joint in joint_names]
     return JointVelocity(
         stamp_ns=to_ns(msg.header.stamp),
@@ -254,7 +262,9 @@ def robot_state_from_joint_state(msg: JointState, embodiment: Embodiment) -> Rob
     for field in ('position', 'velocity'):
         values = np.asarray(getattr(msg, field), dtype=np.float64)
         if values.size != len(msg.name):
-            raise ShapeError(f'joint states have {values.size} values in {field} for {len(msg.name)} joints; position and velocity of every joint are needed')
+            raise ShapeError(
+                f'joint states have {values.size} values in {field} for {len(msg.name)} joints; position and velocity of every joint are needed'
+            )
         arrays[field] = values[[index[joint] for joint in embodiment.joint_names]]
     _refuse_not_finite(arrays, embodiment.joint_names, 'joint states')
     return RobotState(stamp_ns=to_ns(msg.header.stamp), position=arrays['position'], velocity=arrays['velocity'])

@@ -82,7 +82,8 @@ def run(make_node: Callable[[], Node], *, args: Sequence[str] | None = None, exe
         spinner = make_executor(executor)
         spinner.add_node(node)
         try:
-            spinner.spin()
+            while rclpy.ok():
+                spinner.spin_once(timeout_sec=0.5)  # EventsExecutor.spin() does not return when a signal ends the context
         finally:
             spinner.shutdown(timeout_sec=1.0)
     except VeraError as error:

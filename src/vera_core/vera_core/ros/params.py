@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A frozen dataclass is a node's parameters: declared with unit, bounds and text, checked in words, rebuilt whole on a live change.
 
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class FlowParams:
-        lookahead_s: float = field(default=0.35, metadata=param('how far ahead to aim', unit='s', low=0.0, high=2.0, live=True))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowParams:
+    lookahead_s: float = field(default=0.35, metadata=param('how far ahead to aim', unit='s', low=0.0, high=2.0, live=True))
 
-    params = Parameters(node, FlowParams)
-    params.value.lookahead_s
+params = Parameters(node, FlowParams)
+params.value.lookahead_s
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -26,7 +26,7 @@ from rclpy.parameter import Parameter
 from vera_core.errors import ConfigError, VeraError, nearest_name_hint
 
 T = TypeVar('T')
-Kind = Parameter.Type
+Kind: TypeAlias = Parameter.Type
 
 _KINDS: dict[Any, Kind] = {
     bool: Kind.BOOL,
@@ -37,6 +37,7 @@ _KINDS: dict[Any, Kind] = {
     tuple[float, ...]: Kind.DOUBLE_ARRAY,
     tuple[str, ...]: Kind.STRING_ARRAY,
 }
+_ARTICLES = {Kind.INTEGER: 'an', Kind.INTEGER_ARRAY: 'an'}
 _MADE_BY_ROS = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
 
 
@@ -88,7 +89,7 @@ class ParameterInfo:
     def _wanted(self) -> str:
         unit = f' {self.unit}' if self.unit else ''
         bounds = f' in {self.bounds}' if self.bounds else ''
-        return f'a {self.kind.name.lower().replace("_", " ")}{bounds}{unit} is needed ({self.text})'
+        return f'{_ARTICLES.get(self.kind, "a")} {self.kind.name.lower().replace("_", " ")}{bounds}{unit} is needed ({self.text})'
 
     def descriptor(self) -> ParameterDescriptor:
         """ROS descriptor, so that `ros2 param describe` says the same."""
@@ -117,7 +118,9 @@ def describe(cls: type[Any]) -> tuple[ParameterInfo, ...]:
     infos = []
     for field in dataclasses.fields(cls):
         if hints[field.name] not in _KINDS:
-            raise TypeError(f'{cls.__name__}.{field.name} has type {hints[field.name]}; a parameter can be {", ".join(str(kind) for kind in _KINDS)}')
+            raise TypeError(
+                f'{cls.__name__}.{field.name} has type {hints[field.name]}; a parameter can be {", ".join(str(kind) for kind in _KINDS)}'
+            )
         if field.default is dataclasses.MISSING or 'text' not in field.metadata:
             raise TypeError(f'{cls.__name__}.{field.name} needs a default and metadata=param(...)')
         infos.append(ParameterInfo(name=field.name, kind=_KINDS[hints[field.name]], default=field.default, **field.metadata))

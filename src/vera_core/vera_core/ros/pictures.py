@@ -39,7 +39,9 @@ def rgb_from_image(msg: Image, name: str = 'image') -> RgbArray:
     if msg.step < 3 * msg.width:
         raise ShapeError(f'{name} has step {msg.step} but {msg.width} px of {msg.encoding} take {3 * msg.width} bytes per row')
     if len(msg.data) != msg.step * msg.height:
-        raise ShapeError(f'{name} has {len(msg.data)} bytes but step {msg.step} x height {msg.height} = {msg.step * msg.height}; it arrived cut or malformed')
+        raise ShapeError(
+            f'{name} has {len(msg.data)} bytes but step {msg.step} x height {msg.height} = {msg.step * msg.height}; it arrived cut or malformed'
+        )
     rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, : 3 * msg.width]
     picture = rows.reshape(msg.height, msg.width, 3)
     return picture if msg.encoding == 'rgb8' else np.ascontiguousarray(picture[:, :, ::-1])
@@ -57,7 +59,9 @@ def frame_from_image(msg: Image, view: str, working_size: tuple[int, int]) -> Fr
         raise ShapeError(f'image of view {view} has no stamp; the camera driver must set header.stamp to the time of exposure')
     height, width = working_size
     if msg.height < height or msg.width < width or abs(msg.width * height - msg.height * width) > 0.01 * msg.height * width:
-        raise ShapeError(f'image of view {view} is {msg.width}x{msg.height} px but the robot file needs at least {width}x{height} px of the same aspect ratio')
+        raise ShapeError(
+            f'image of view {view} is {msg.width}x{msg.height} px but the robot file needs at least {width}x{height} px of the same aspect ratio'
+        )
     return Frame(view=view, stamp_ns=stamp_ns, rgb=to_working_size(rgb, working_size))
 
 
@@ -66,7 +70,9 @@ def float_image(values: FloatArray, encoding: str, stamp: Time, view: str) -> Im
     pixels = np.asarray(values, dtype='<f4')
     height, width = pixels.shape[:2]
     step = pixels.nbytes // height
-    return Image(header=Header(stamp=stamp, frame_id=view), height=height, width=width, encoding=encoding, step=step, data=bytes_field(pixels))
+    return Image(
+        header=Header(stamp=stamp, frame_id=view), height=height, width=width, encoding=encoding, step=step, data=bytes_field(pixels)
+    )
 
 
 def float_array(msg: Image, encoding: str, name: str) -> FloatArray:
@@ -77,7 +83,9 @@ def float_array(msg: Image, encoding: str, name: str) -> FloatArray:
     """
     channels = int(encoding[-1])
     if msg.encoding != encoding or msg.is_bigendian:
-        raise ShapeError(f"{name} has encoding '{msg.encoding}' (big-endian: {bool(msg.is_bigendian)}) but little-endian {encoding} is needed")
+        raise ShapeError(
+            f"{name} has encoding '{msg.encoding}' (big-endian: {bool(msg.is_bigendian)}) but little-endian {encoding} is needed"
+        )
     if msg.step != 4 * channels * msg.width or len(msg.data) != msg.step * msg.height or not len(msg.data):
         raise ShapeError(f'{name} is {msg.width}x{msg.height} px with step {msg.step} and {len(msg.data)} bytes; these do not fit together')
     shape = (msg.height, msg.width, channels) if channels > 1 else (msg.height, msg.width)
