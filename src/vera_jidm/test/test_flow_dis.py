@@ -141,7 +141,7 @@ def test_settings_out_of_range_are_refused_by_name(name: str, value: int) -> Non
 
 
 def test_unknown_estimator_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="unknown flow estimator 'diss'; known: dis. Did you mean 'dis'"):
+    with pytest.raises(ConfigError, match=r"unknown flow estimator 'diss'; known: dis\. Did you mean 'dis'"):
         FLOW_ESTIMATORS.make('diss')
 
 

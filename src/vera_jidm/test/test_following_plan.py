@@ -36,7 +36,7 @@ def picture(where_px: float) -> np.ndarray:
 
 def plan(path: list[float], *, plan_id: int = 1, stamp_ns: int = START_NS, views: tuple[str, ...] = ('front', 'side')) -> VideoPlan:
     frames = np.stack([picture(where) for where in path])
-    return VideoPlan(plan_id=plan_id, task_id=7, prompt='go', stamp_ns=stamp_ns, step_dt_s=0.3, frames={view: frames for view in views})
+    return VideoPlan(plan_id=plan_id, task_id=7, prompt='go', stamp_ns=stamp_ns, step_dt_s=0.3, frames=dict.fromkeys(views, frames))
 
 
 def frames_at(time_s: float, where_px: float, *, apart_s: float = 0.0) -> dict[str, Frame]:
