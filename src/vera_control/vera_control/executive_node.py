@@ -25,6 +25,8 @@ from vera_msgs.msg import Task as TaskMsg
 
 TICK_S = 0.05
 HEARTBEAT_NS = 200_000_000
+TICKS_TO_LEAVE = 5
+"""The result of the task in progress gets this long to reach its client."""
 
 
 class ExecutiveNode(VeraNode[ExecutiveParams]):
@@ -34,6 +36,7 @@ class ExecutiveNode(VeraNode[ExecutiveParams]):
         super().__init__('executive_node', ExecutiveParams)
         self._core = Executive(self.params)
         self._leave = leave
+        self._ticks_to_leave = TICKS_TO_LEAVE
         self._heartbeat_ns = 0
         self._plan_id = 0
         self._plan_ns = 0
@@ -101,7 +104,9 @@ class ExecutiveNode(VeraNode[ExecutiveParams]):
                 self._beat(task, active=True)
                 self._feed_back(task, now_ns)
         if self._leave.is_set:
-            raise KeyboardInterrupt
+            self._ticks_to_leave -= 1
+            if self._ticks_to_leave <= 0:
+                raise KeyboardInterrupt
 
     def _beat(self, task: Task, *, active: bool) -> None:
         self._heartbeat_ns = self.now_ns()

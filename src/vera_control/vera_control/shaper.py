@@ -78,7 +78,7 @@ class Shaper:
         return points
 
     def towards_position(self, start: JointMotion, goal: FloatArray, steps: int, *, speed_scale: float) -> Points:
-        """Move towards a joint pose for some steps, then ramp to rest. All joints arrive together.
+        """Move towards a joint pose for some steps, then ramp to rest. All joints arrive together where Ruckig finds such a motion.
 
         Args:
             start: Where the motion takes over.
@@ -93,7 +93,13 @@ class Shaper:
         request.max_velocity = (self.limits.shaped_velocity * speed_scale).tolist()
         request.target_position = goal.tolist()
         request.target_velocity = self._rest
-        self._solve(request, start, self._active)
+        try:
+            request.synchronization = ruckig.Synchronization.Time
+            self._solve(request, start, self._active)
+        except ShapingError:
+            # Synchronising joints fails for rare states (Ruckig's step 2); each joint on its own always finds its way.
+            request.synchronization = ruckig.Synchronization.No
+            self._solve(request, start, self._active)
         return self._with_tail(steps)
 
     def to_rest(self, start: JointMotion) -> Points:
@@ -140,8 +146,8 @@ class Shaper:
         request.current_position = start.position.tolist()
         request.current_velocity = start.velocity.tolist()
         request.current_acceleration = start.acceleration.tolist()
-        result = self._otg.calculate(request, into)
-        if result not in (ruckig.Result.Working, ruckig.Result.Finished):
-            raise ShapingError(
-                f'ruckig answered {result} from velocity {start.velocity.round(3)} and acceleration {start.acceleration.round(3)}'
-            )
+        try:
+            self._otg.calculate(request, into)
+        except ruckig.RuckigError as error:
+            state = f'velocity {start.velocity.round(3)} and acceleration {start.acceleration.round(3)}'
+            raise ShapingError(f'ruckig finds no way from {state}: {str(error).strip().splitlines()[0]}') from error
