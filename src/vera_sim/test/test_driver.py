@@ -96,3 +96,32 @@ def test_dead_sender_leaves_the_arm_at_rest_at_the_end_of_the_last_trajectory() 
     position, velocity = driver.tick(3.0)
     np.testing.assert_allclose(position, goal, atol=1e-9)
     np.testing.assert_allclose(velocity, 0.0, atol=1e-9)
+
+
+def test_rolling_trajectories_that_start_in_the_future_of_a_lagging_simulation_break_no_limit() -> None:
+    driver = started()
+    times, positions, velocities, accelerations = minimum_jerk_move(ROBOT.home, ROBOT.home + 0.4, np.full(7, 0.8))
+    now, lag = 0.0, 0.06
+    path = []
+    while now < 2.0:
+        sent = now + lag
+        # The rest of the same motion, sent again every 20 ms with the stamp of a clock that is ahead, as a rolling controller does.
+        rest = times > sent
+        if rest.sum() > 3:
+            assert driver.accept(NAMES, sent, times[rest] - sent, positions[rest], velocities[rest], accelerations[rest], now) is None
+        for k in range(1, 11):
+            path.append(driver.tick(now + k * TICK)[0])
+        now += 0.02
+    counts = driver.violations
+    assert (counts.position, counts.velocity, counts.acceleration, counts.jerk) == (0, 0, 0, 0)
+    np.testing.assert_allclose(path[-1], ROBOT.home + 0.4, atol=1e-9)
+
+
+def test_arm_recovers_smoothly_after_a_jump_of_the_reference() -> None:
+    driver = started()
+    jump = (ROBOT.home + 0.1)[None]
+    driver.accept(NAMES, 0.0, np.array([TICK]), jump, np.zeros((1, 7)), np.zeros((1, 7)), 0.0)
+    path = run(driver, 0.0, 2.0)
+    acceleration = np.diff(path, n=2, axis=0) / TICK**2
+    assert (np.abs(acceleration) <= np.array([joint.acceleration for joint in ROBOT.joints]) * 1.01).all()
+    np.testing.assert_allclose(path[-1], ROBOT.home + 0.1, atol=1e-3)

@@ -17,6 +17,7 @@ from vera_core.errors import Refusal
 from vera_core.shapes import FloatArray
 
 TOLERANCE = 1.001
+CATCH_UP_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -64,6 +65,7 @@ class TrajectoryDriver:
     _before: _State | None = None
     _accepted_s: float = 0.0
     _last: _State | None = None
+    _wanted: _State = field(init=False)
     _limits: dict[str, FloatArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,6 +77,7 @@ class TrajectoryDriver:
         """Hold `position`, shape (n,), rad, forget the trajectory and the counts."""
         zero = np.zeros(len(self.robot.joints))
         self._last = _State(np.array(position, float), zero, zero.copy())
+        self._wanted = self._last
         self._trajectory = None
         self.violations = Violations()
         self.rejected = 0
@@ -120,23 +123,34 @@ class TrajectoryDriver:
         if self._last is None:
             raise RuntimeError('reset() gives the driver its first position')
         wanted = self._sample(now_s)
+        self._count(wanted)
         limits, last = self._limits, self._last
-        position = np.clip(wanted.position, limits['lower'], limits['upper'])
-        self.violations.position += int((np.abs(position - wanted.position) > 1e-9).any())
-        velocity = (position - last.position) / self.tick_s
-        allowed = np.clip(velocity, -limits['velocity'], limits['velocity'])
-        self.violations.velocity += int((np.abs(velocity) > TOLERANCE * limits['velocity']).any())
-        # A jump of the reference shows as an impossible velocity and acceleration here, whatever the trajectory claimed.
+        # Inside the limits this is the reference itself. After a jump the arm catches up over CATCH_UP_S instead of chattering.
+        velocity = (wanted.position - last.position) / self.tick_s
+        if not self._allowed(velocity, last):
+            velocity = wanted.velocity + (wanted.position - last.position) / CATCH_UP_S
         change = limits['acceleration'] * self.tick_s
-        smooth = np.clip(allowed, last.velocity - change, last.velocity + change)
-        self.violations.acceleration += int((np.abs(allowed - last.velocity) > TOLERANCE * change + 1e-6).any())
-        acceleration = (smooth - last.velocity) / self.tick_s
-        jerk = (acceleration - last.acceleration) / self.tick_s
-        self.violations.jerk += int((np.abs(jerk) > TOLERANCE * limits['jerk']).any())
+        velocity = np.clip(np.clip(velocity, -limits['velocity'], limits['velocity']), last.velocity - change, last.velocity + change)
         # The joint's own end stop, should an abrupt command leave no room to brake.
-        reached = np.clip(last.position + smooth * self.tick_s, limits['lower'], limits['upper'])
-        self._last = _State(reached, smooth, acceleration)
-        return self._last.position, smooth
+        reached = np.clip(last.position + velocity * self.tick_s, limits['lower'], limits['upper'])
+        self._last = _State(reached, velocity, (velocity - last.velocity) / self.tick_s)
+        return self._last.position, velocity
+
+    def _allowed(self, velocity: FloatArray, last: _State) -> bool:
+        change = TOLERANCE * self._limits['acceleration'] * self.tick_s + 1e-6
+        return bool((np.abs(velocity) <= TOLERANCE * self._limits['velocity']).all() and (np.abs(velocity - last.velocity) <= change).all())
+
+    def _count(self, wanted: _State) -> None:
+        """Hold the reference as it was asked for, by differences from tick to tick, against the robot's limits."""
+        before, limits, counts = self._wanted, self._limits, self.violations
+        velocity = (wanted.position - before.position) / self.tick_s
+        acceleration = (velocity - before.velocity) / self.tick_s
+        jerk = (acceleration - before.acceleration) / self.tick_s
+        counts.position += int(((wanted.position < limits['lower'] - 1e-9) | (wanted.position > limits['upper'] + 1e-9)).any())
+        counts.velocity += int((np.abs(velocity) > TOLERANCE * limits['velocity']).any())
+        counts.acceleration += int((np.abs(acceleration) > TOLERANCE * limits['acceleration']).any())
+        counts.jerk += int((np.abs(jerk) > TOLERANCE * limits['jerk']).any())
+        self._wanted = _State(wanted.position, velocity, acceleration)
 
     def _sample(self, now_s: float) -> _State:
         trajectory, last = self._trajectory, self._last

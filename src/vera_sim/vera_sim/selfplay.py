@@ -19,7 +19,7 @@ from vera_core.shapes import FloatArray
 from vera_sim.driver import TrajectoryDriver
 from vera_sim.expert import DOWN, HOME, fingertip_position, random_rotation, solve_fingertip
 from vera_sim.mcap_log import McapLog
-from vera_sim.scene import sample_scene
+from vera_sim.scene import Scene, sample_scene
 from vera_sim.world import TIMESTEP_S, World
 
 IMAGE_PERIOD_S = 0.1
@@ -59,8 +59,18 @@ def collect(robot: Embodiment, folder: Path, *, seconds: float, seed: int, secon
     return paths
 
 
+def recorded_scene(path: Path) -> Scene:
+    """The scene that the self-play file of that name was recorded in; for labels made after the recording."""
+    _, seed, index = path.stem.split('_')
+    return _scene(np.random.default_rng([int(seed), int(index)]))
+
+
+def _scene(rng: np.random.Generator) -> Scene:
+    return sample_scene(int(rng.integers(1 << 31)))
+
+
 def _record(robot: Embodiment, world: World, log: McapLog, length_s: float, rng: np.random.Generator, done_s: float, on_second: Callable[[float], None] | None) -> None:
-    world.set_scene(sample_scene(int(rng.integers(1 << 31))))
+    world.set_scene(_scene(rng))
     q = _random_pose(robot, HOME, rng)
     world.set_joints(q)
     driver = TrajectoryDriver(robot, TIMESTEP_S)

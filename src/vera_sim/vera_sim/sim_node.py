@@ -83,7 +83,7 @@ class SimNode(VeraNode[SimParams]):
             return
         times = np.array([to_ns(point.time_from_start) * 1e-9 for point in message.points])
         with self._lock:
-            refusal = self._simulation.command(list(message.joint_names), to_ns(message.header.stamp) * 1e-9, times, *arrays, self._now_s())
+            refusal = self._simulation.command(list(message.joint_names), to_ns(message.header.stamp) * 1e-9, times, *arrays)
         if refusal is not None:
             self.get_logger().error(f'trajectory refused: {refusal.text}', throttle_duration_sec=1.0)
 

@@ -76,9 +76,13 @@ class Simulation:
         self.time_s = now_s
         return scene
 
-    def command(self, names: list[str], stamp_s: float, times: FloatArray, positions: FloatArray, velocities: FloatArray, accelerations: FloatArray, now_s: float) -> Refusal | None:
+    def command(
+        self, names: list[str], stamp_s: float, times: FloatArray, positions: FloatArray, velocities: FloatArray, accelerations: FloatArray
+    ) -> Refusal | None:
         """Hand a trajectory to the driver; see `TrajectoryDriver.accept`. A trajectory that starts elsewhere than the arm is refused."""
-        if sorted(names) == sorted(JOINT_NAMES) and positions.ndim == 2 and len(positions) and len(times) == len(positions):
+        # The driver lives on simulated time, which may lag the wall clock by up to MAX_LAG_S.
+        now_s = self.time_s
+        if sorted(names) == sorted(JOINT_NAMES) and positions.shape == (len(times), len(JOINT_NAMES)) and len(times):
             elapsed = max(0.0, now_s - stamp_s) if stamp_s else 0.0
             nearest = positions[min(int(np.searchsorted(times, elapsed)), len(times) - 1)][[names.index(name) for name in JOINT_NAMES]]
             gap = np.abs(nearest - self.world.joint_position)
