@@ -15,13 +15,12 @@ import numpy as np
 from vera_bringup.session import SessionError
 from vera_bringup.statistics import median, percentile, wilson_interval
 from vera_bringup.supervision import running_system
-from vera_bringup.system import load_system
+from vera_bringup.system import PLANNERS, load_system
 from vera_bringup.task_run import VIOLATION_KINDS, Episode, EpisodeRow, run_task, topics_for_figures
 from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError, nearest_name_hint
 
 TASKS = ('reach',)
-PLANNERS = ('embedded', 'recorded')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,15 +110,19 @@ def panda_sim(*, robot: str = 'panda', planner: str = 'embedded') -> SystemSpec:
 SYSTEMS: Mapping[str, Callable[..., SystemSpec]] = {'panda_sim': panda_sim}
 """Set-ups by name."""
 
+PLANNERS = ('embedded', 'recorded')
+"""Planner backends a set-up can be started with."""
+
 
 def load_system(name: str, *, robot: str = 'panda', planner: str = 'embedded') -> SystemSpec:
     """Return the description of a set-up.
 
     Raises:
-        ConfigError: If there is no set-up of that name; the text names the nearest.
+        ConfigError: If there is no set-up or no planner of that name; the text names the nearest.
     """
-    if name not in SYSTEMS:
-        raise ConfigError(f"unknown system '{name}'; {nearest_name_hint(name, SYSTEMS)}")
+    for what, given, known in (('system', name, SYSTEMS), ('planner', planner, PLANNERS)):
+        if given not in known:
+            raise ConfigError(f"unknown {what} '{given}'; {nearest_name_hint(given, known)}")
     return SYSTEMS[name](robot=robot, planner=planner)
 
 

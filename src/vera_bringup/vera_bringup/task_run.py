@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from rclpy.qos import QoSProfile
-from rclpy.time import Time
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
@@ -21,6 +20,7 @@ from vera_bringup.session import Session
 from vera_bringup.statistics import median, percentile
 from vera_core.embodiment import Embodiment
 from vera_core.ros import qos
+from vera_core.ros.stamps import to_ns
 from vera_msgs.action import ExecuteTask
 from vera_msgs.msg import FlowField, JointVelocityEstimate, SafetyStatus, SceneStatus, VideoPlan
 
@@ -134,7 +134,7 @@ def make_row(
 ) -> EpisodeRow:
     """Compute the figures of a finished task."""
     latencies_ms = _latencies_ms(recorder, robot)
-    plan_s = [Time.from_msg(recorded.message.inference_time).nanoseconds * 1e-9 for recorded in recorder.messages('plan')]
+    plan_s = [to_ns(recorded.message.inference_time) * 1e-9 for recorded in recorder.messages('plan')]
     return EpisodeRow(
         seed=episode.seed,
         target=episode.target,
@@ -142,7 +142,7 @@ def make_row(
         held_out=episode.held_out,
         success=bool(scene.success),
         outcome=outcome.outcome,
-        error=outcome.text,
+        error='' if outcome.outcome == 'succeeded' else outcome.text,
         touched=tuple(scene.touched),
         final_distance_mm=scene.target_distance * 1e3 if scene.target_distance >= 0 else None,
         time_s=outcome.elapsed_s,
@@ -175,7 +175,7 @@ def _duty_cycle(recorder: Recorder, robot: Embodiment, outcome: TaskOutcome) -> 
     for recorded in recorder.messages(robot.driver.joint_states_topic):
         state = recorded.message
         rates = [rate for name, rate in zip(state.name, state.velocity, strict=False) if name in names]
-        stamps.append(Time.from_msg(state.header.stamp).nanoseconds * 1e-9)
+        stamps.append(to_ns(state.header.stamp) * 1e-9)
         speeds.append(float(np.linalg.norm(rates)))
     return duty_cycle(np.array(stamps), np.array(speeds), outcome.start_s, outcome.end_s)
 
@@ -183,8 +183,8 @@ def _duty_cycle(recorder: Recorder, robot: Embodiment, outcome: TaskOutcome) -> 
 def _latencies_ms(recorder: Recorder, robot: Embodiment) -> list[float]:
     images, published = [], []
     for recorded in recorder.messages('joint_velocity'):
-        stamp = Time.from_msg(recorded.message.header.stamp).nanoseconds
+        stamp = to_ns(recorded.message.header.stamp)
         images.append(stamp)
-        published.append(stamp + Time.from_msg(recorded.message.latency).nanoseconds)
-    commands = [Time.from_msg(recorded.message.header.stamp).nanoseconds for recorded in recorder.messages(robot.driver.command_topic)]
+        published.append(stamp + to_ns(recorded.message.latency))
+    commands = [to_ns(recorded.message.header.stamp) for recorded in recorder.messages(robot.driver.command_topic)]
     return [latency * 1e3 for latency in image_to_command_latency(images, published, commands)]

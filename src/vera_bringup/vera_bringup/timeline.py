@@ -98,7 +98,7 @@ class Timeline:
     def _plan(self, now_ns: int, flow: FlowField | None) -> VideoPlan | None:
         known = [plan for arrival_ns, plan in self._plans if arrival_ns <= now_ns]
         followed = [plan for plan in known if flow is not None and plan.plan_id == flow.plan_id]
-        return (followed or known or [None])[-1]
+        return (followed or known)[-1] if known else None
 
     def _position(self, stamp_ns: int) -> FloatArray:
         columns: Array = self._positions

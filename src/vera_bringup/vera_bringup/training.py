@@ -47,9 +47,7 @@ class SimulatorLabels:
         """
         found = re.fullmatch(r'selfplay_(\d+)_(\d+)', recording.path.stem)
         if found is None:
-            raise ConfigError(
-                f'{recording.path} is no recording of simulated self-play; for a robot's recordings use --labels estimated'
-            )
+            raise ConfigError(f'{recording.path} is no recording of simulated self-play; for recordings of a robot use --labels estimated')
         seed, index = map(int, found.groups())
         # The scene is the first thing the recorder draws for every file.
         self._world.set_scene(sample_scene(int(np.random.default_rng([seed, index]).integers(1 << 31))))

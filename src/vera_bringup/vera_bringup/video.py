@@ -14,7 +14,7 @@ import numpy as np
 
 from vera_bringup.timeline import Moment, Timeline
 from vera_core.embodiment import Embodiment
-from vera_core.shapes import FloatArray, RgbArray
+from vera_core.shapes import Array, FloatArray, RgbArray
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.overlay import draw_field, draw_flow
 
@@ -50,7 +50,7 @@ class Video:
         self._prompt = prompt
         times, velocities = timeline.measured_velocity()
         self._times, self._velocities = times, velocities
-        self._scale = max(0.1, float(np.abs(velocities).max()) * 1.1)
+        self._scale = max(0.1, float(np.percentile(np.abs(velocities), 99.8)) * 1.2)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -114,10 +114,10 @@ class Video:
         left, right, top, bottom = 46, width - 12, 12, height - 28
         span = max(self._timeline.duration_s, 1e-3)
 
-        def points(times: FloatArray, values: FloatArray) -> FloatArray:
+        def points(times: FloatArray, values: FloatArray) -> Array:
             x = left + times / span * (right - left)
             y = (top + bottom) / 2 - np.clip(values / self._scale, -1, 1) * (bottom - top) / 2
-            return np.rint(np.stack([x, y], axis=-1)).astype(np.int32)
+            return np.asarray(np.rint(np.stack([x, y], axis=-1)), dtype=np.int32)
 
         for value in (-self._scale, 0.0, self._scale):
             y = int(points(np.zeros(1), np.array([value]))[0, 1])
@@ -143,7 +143,6 @@ def _fit(picture: RgbArray) -> RgbArray:
 def _write(canvas: RgbArray, text: str, place: tuple[int, int], colour: tuple[int, int, int], *, scale: float = 0.45) -> None:
     # The built-in font knows ASCII only.
     ascii_text = text.encode('ascii', 'replace').decode()
-    cv2.putText(canvas, ascii_text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3, cv2.LINE_AA)
     cv2.putText(canvas, ascii_text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)
 
 
@@ -160,6 +159,7 @@ def write_mp4(path: Path, frames: Iterable[RgbArray], *, size: tuple[int, int], 
     partial = path.with_suffix('.partial.mp4')
     with av.open(str(partial), 'w') as container:
         stream = container.add_stream(codec, rate=Fraction(fps))
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = 'yuv420p'
         stream.thread_count = 2

@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = ('up', 'demo', 'evaluate', 'prompt', 'collect', 'train', 'evaluate-idm', 'evaluate-planner', 'doctor')
+
+
+def vera(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, '-m', 'vera_bringup.cli', *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=None)
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy():
+    code = 'import sys, vera_bringup.cli; print([name for name in ("rclpy", "torch", "mujoco", "cv2", "av", "onnxruntime") if name in sys.modules])'
+    assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.strip() == '[]'
+    answer = vera('--help')
+    assert answer.returncode == 0
+    assert [command for command in COMMANDS if command not in answer.stdout] == []
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (('up', 'panda_sin'), "unknown system 'panda_sin'; known: panda_sim. Did you mean 'panda_sim'?"),
+        (('up', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: panda. Did you mean 'panda'?"),
+        (('evaluate', '--robot', 'pand'), "unknown robot 'pand'; known: panda. Did you mean 'panda'?"),
+        (('evaluate', '--task', 'reech'), "unknown task 'reech'; known: reach. Did you mean 'reach'?"),
+        (('evaluate', '--planner', 'embeded'), "unknown planner 'embeded'; known: embedded, recorded. Did you mean 'embedded'?"),
+        (('evaluate', '--seed', '-1'), 'need episodes >= 1 and seed >= 0'),
+        (('demo', '--prompt', 'dance'), "which object is 'dance' about? Give it with --target, one of red_cube"),
+        (('demo', '--planner', 'recordet'), "unknown planner 'recordet'; known: embedded, recorded. Did you mean 'recorded'?"),
+        (('demo', '--robot', 'nowhere.yaml'), "robot file 'nowhere.yaml' does not exist"),
+        (('train', 'idm', '--labels', 'exakt'), "unknown labels 'exakt'; known: estimated, exact. Did you mean 'exact'?"),
+        (('collect', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: panda. Did you mean 'panda'?"),
+    ],
+)
+def test_a_wrong_name_is_told_in_words_with_exit_code_2(arguments, words):
+    answer = vera(*arguments)
+    assert answer.returncode == 2
+    assert words in answer.stderr
+    assert 'Traceback' not in answer.stderr
+
+
+def test_unknown_command_ends_with_exit_code_2():
+    answer = vera('evaluat')
+    assert answer.returncode == 2
+    assert 'evaluat' in answer.stderr

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import itertools
+
+import pytest
+import yaml
+
+from vera_bringup.system import SYSTEMS, NodeSpec, load_system, ros_arguments
+from vera_core.errors import ConfigError
+
+PARAMETER_CLASSES = {
+    'sim_node': ('vera_sim.params', 'SimParams'),
+    'planner_node': ('vera_planner.params', 'PlannerParams'),
+    'flow_node': ('vera_jidm.params', 'FlowParams'),
+    'jidm_node': ('vera_jidm.params', 'JidmParams'),
+    'controller_node': ('vera_control.params', 'ControllerParams'),
+    'executive_node': ('vera_control.params', 'ExecutiveParams'),
+}
+
+
+def test_panda_sim_runs_the_six_nodes_of_the_walk():
+    assert load_system('panda_sim').node_names == (
+        'sim_node',
+        'planner_node',
+        'flow_node',
+        'jidm_node',
+        'controller_node',
+        'executive_node',
+    )
+
+
+def test_unknown_system_is_named_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"unknown system 'panda_sin'; known: panda_sim. Did you mean 'panda_sim'\?"):
+        load_system('panda_sin')
+
+
+@pytest.mark.parametrize('system_name', sorted(SYSTEMS))
+def test_every_parameter_of_a_description_is_declared_by_its_node(system_name):
+    for node in load_system(system_name).nodes:
+        module, name = PARAMETER_CLASSES[node.name]
+        declared = {field.name for field in dataclasses.fields(getattr(importlib.import_module(module), name))}
+        assert set(node.parameters) <= declared, node.name
+
+
+def test_robot_and_planner_reach_the_nodes():
+    system = load_system('panda_sim', robot='other.yaml', planner='recorded')
+    assert {node.parameters['robot'] for node in system.nodes} == {'other.yaml'}
+    assert system.node('planner_node').parameters['backend'] == 'recorded'
+
+
+def test_only_the_simulated_arm_arms_itself():
+    assert load_system('panda_sim').node('controller_node').parameters['auto_arm'] is True
+
+
+def test_with_parameters_changes_one_node_only():
+    system = load_system('panda_sim')
+    changed = system.with_parameters('sim_node', {'seed': 3})
+    assert changed.node('sim_node').parameters == {'robot': 'panda', 'seed': 3}
+    assert changed.nodes[1:] == system.nodes[1:]
+    with pytest.raises(ConfigError, match="has no node 'sim_nod'.*Did you mean 'sim_node'"):
+        system.with_parameters('sim_nod', {})
+
+
+def test_ros_arguments_keep_type_and_text_of_values():
+    node = NodeSpec(
+        package='p',
+        executable='n',
+        parameters={'text': '1', 'flag': True, 'share': 0.5, 'count': 2, 'words': ['a', 'b c'], 'empty': ''},
+        remappings={'in': '/other'},
+    )
+    words = ros_arguments(node, 'left')
+    assert words[:5] == ['--ros-args', '-r', '__node:=n', '-r', '__ns:=/left']
+    values = dict(word.split(':=', 1) for flag, word in itertools.pairwise(words) if flag == '-p')
+    assert {name: yaml.safe_load(text) for name, text in values.items()} == dict(node.parameters)
+    assert words[-2:] == ['-r', 'in:=/other']
+
+
+def test_namespace_is_kept_without_slashes():
+    assert load_system('panda_sim').with_namespace('/left/').namespace == 'left'
