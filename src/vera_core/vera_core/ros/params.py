@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -24,6 +23,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from vera_core.errors import ConfigError, VeraError, nearest_name_hint
+from vera_core.parameter import param
+
+__all__ = ['ParameterInfo', 'Parameters', 'build', 'describe', 'param']
 
 T = TypeVar('T')
 Kind: TypeAlias = Parameter.Type
@@ -39,11 +41,6 @@ _KINDS: dict[Any, Kind] = {
 }
 _ARTICLES = {Kind.INTEGER: 'an', Kind.INTEGER_ARRAY: 'an'}
 _MADE_BY_ROS = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
-
-
-def param(text: str, *, unit: str = '', low: float | None = None, high: float | None = None, live: bool = False) -> Mapping[str, Any]:
-    """Metadata of one parameter: what it does, its unit, its bounds (inclusive), and whether it may change while the node runs."""
-    return types.MappingProxyType({'text': text, 'unit': unit, 'low': low, 'high': high, 'live': live})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+set -e
+source /opt/ros/jazzy/setup.bash
+source /home/vera/vera_ros2/install/setup.bash
+exec "$@"
