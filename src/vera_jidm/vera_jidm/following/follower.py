@@ -44,10 +44,13 @@ class FollowSettings:
 
     def __post_init__(self) -> None:
         if not 0 < self.full_rate_px < self.zero_rate_px:
-            raise ConfigError(f'full_rate_px is {self.full_rate_px} and zero_rate_px is {self.zero_rate_px}; 0 < full_rate_px < zero_rate_px is needed')
+            raise ConfigError(
+                f'full_rate_px is {self.full_rate_px} and zero_rate_px is {self.zero_rate_px}; 0 < full_rate_px < zero_rate_px is needed'
+            )
         if not 0 < self.converge_dt_s <= self.converge_longest_dt_s:
             raise ConfigError(
-                f'converge_dt_s is {self.converge_dt_s} and converge_longest_dt_s is {self.converge_longest_dt_s}; 0 < converge_dt_s <= converge_longest_dt_s is needed'
+                f'converge_dt_s is {self.converge_dt_s} and converge_longest_dt_s is {self.converge_longest_dt_s}; '
+                '0 < converge_dt_s <= converge_longest_dt_s is needed'
             )
 
     def rate(self, flow_px: float) -> float:
@@ -118,7 +121,9 @@ class PlanFollower:
         followed = self._take_over_or_advance(now_ns)
         late_s = (now_ns - plan.stamp_ns) * 1e-9 - plan.duration_s
         if late_s > self._settings.linger_s:
-            return Refusal('plan_over', f'plan {plan.plan_id} ended {late_s:.1f} s ago (limit {self._settings.linger_s:g} s); waiting for the next one')
+            return Refusal(
+                'plan_over', f'plan {plan.plan_id} ended {late_s:.1f} s ago (limit {self._settings.linger_s:g} s); waiting for the next one'
+            )
         aim = followed.clock.aim(self._settings.lookahead_s, self._settings.shortest_dt_s)
         flow, confidence = self._flow_to(frames, plan, aim.step)
         flow_px = moving_px(flow, confidence)
@@ -148,7 +153,9 @@ class PlanFollower:
     def _refuse(self, plan: VideoPlan, frames: Mapping[str, Frame]) -> Refusal | None:
         missing = [view for view in plan.frames if view not in frames]
         if missing:
-            return Refusal('view_missing', f'plan {plan.plan_id} shows view {", ".join(missing)} but there is no picture of it; check the camera topic')
+            return Refusal(
+                'view_missing', f'plan {plan.plan_id} shows view {", ".join(missing)} but there is no picture of it; check the camera topic'
+            )
         for view, planned in plan.frames.items():
             if planned.shape[1:] != frames[view].rgb.shape:
                 return Refusal(
@@ -159,7 +166,10 @@ class PlanFollower:
         stamps = [frames[view].stamp_ns for view in plan.frames]
         spread_s = (max(stamps) - min(stamps)) * 1e-9
         if spread_s > self._settings.view_spread_s:
-            return Refusal('views_apart', f'pictures of the views are {spread_s:.2f} s apart (limit {self._settings.view_spread_s:g} s); is a camera stuck?')
+            return Refusal(
+                'views_apart',
+                f'pictures of the views are {spread_s:.2f} s apart (limit {self._settings.view_spread_s:g} s); is a camera stuck?',
+            )
         return None
 
     def _take_over_or_advance(self, now_ns: int) -> _Followed:
