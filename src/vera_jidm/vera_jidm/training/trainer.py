@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 from vera_core.errors import ConfigError
 from vera_jidm.jacobian.config import FieldConfig
 from vera_jidm.jacobian.network import FieldNetwork
+from vera_jidm.solve.joint_step import SolveSettings
 from vera_jidm.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from vera_jidm.training.objective import Data, Objective
 
@@ -37,8 +38,8 @@ class TrainingOptions:
     action_share: float = 0.15
     """Last share of the time, in which the action loss is on."""
     action_learning_rate: float = 4e-4
-    ridge: float = 100.0
-    """Ridge of the action loss, px²/rad²."""
+    ridge: float = SolveSettings().ridge
+    """Ridge of the action loss, px²/rad²; the running system's."""
     check_every_s: float = 45.0
     """Time between checks on unseen recordings, each followed by a checkpoint, s."""
 
@@ -74,7 +75,8 @@ def train_field(
     rng = np.random.default_rng(options.seed)
     network = FieldNetwork(config)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-4, fused=True)
-    contract = {'network': config.to_json(), 'seed': options.seed, 'minutes': options.minutes, 'exact': train.moments is not None}
+    sizes = {'moments': 0 if train.moments is None else len(train.moments), 'pairs': len(train.pairs)}
+    contract = {'network': config.to_json(), **asdict(options), **sizes}
     resumed = load_checkpoint(folder, network, optimiser, rng, contract)
     progress, best = resumed if resumed else (Progress(), _snapshot(network))
     objective = Objective(train, validation, ridge=options.ridge, batch=options.batch, rng=rng)
