@@ -57,7 +57,9 @@ def test_no_storm_of_commands_breaks_a_limit_in_the_driver(make_loop: MakeLoop, 
             velocity = -velocity
         if rng.random() < 0.15:
             return None
-        return estimate_of(velocity, now_ns - int(rng.integers(0, 400)) * MS, residual_ratio=rng.uniform(0, 1.2), residual_px=rng.uniform(0, 4))
+        return estimate_of(
+            velocity, now_ns - int(rng.integers(0, 400)) * MS, residual_ratio=rng.uniform(0, 1.2), residual_px=rng.uniform(0, 4)
+        )
 
     loop.run(
         3000,
@@ -301,7 +303,11 @@ def test_home_ends_with_a_code_when_stopped_canceled_or_impossible(make_loop: Ma
     assert loop.speed() == 0.0
     assert_limits_kept(loop)
 
-    for pose, scale, words in (('hme', 0.0, "unknown pose 'hme'"), ('home', 1.5, 'speed_scale is 1.5'), ('home', float('nan'), 'speed_scale is nan')):
+    for pose, scale, words in (
+        ('hme', 0.0, "unknown pose 'hme'"),
+        ('home', 1.5, 'speed_scale is 1.5'),
+        ('home', float('nan'), 'speed_scale is nan'),
+    ):
         refusal = loop.controller.start_home(pose, scale, loop.now_ns)
         assert refusal is not None
         assert words in refusal.text

@@ -214,7 +214,9 @@ def test_arm_rests_within_half_a_second_when_a_watched_node_is_killed(world: Wor
     assert rest_s <= 0.5
 
 
-def test_last_trajectory_rests_within_half_a_second_when_the_controller_is_killed(world: World, controller: Any, spawn: Callable[..., Any]) -> None:
+def test_last_trajectory_rests_within_half_a_second_when_the_controller_is_killed(
+    world: World, controller: Any, spawn: Callable[..., Any]
+) -> None:
     start_estimates(spawn)
     world.until(world.is_moving, 'motion', 20.0)
     world.pass_time(0.5)

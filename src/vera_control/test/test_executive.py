@@ -49,7 +49,9 @@ class Clock:
         return task
 
 
-def report(state: SafetyState = SafetyState.ARMED, reason: Reason = Reason.OK, text: str = 'fine', lost: tuple[str, ...] = (), speed: float = 0.0) -> SafetyReport:
+def report(
+    state: SafetyState = SafetyState.ARMED, reason: Reason = Reason.OK, text: str = 'fine', lost: tuple[str, ...] = (), speed: float = 0.0
+) -> SafetyReport:
     return SafetyReport(state=state, reason=reason, text=text, lost_nodes=lost, speed_rms=speed)
 
 

@@ -57,7 +57,9 @@ class Bench(Node):
     def _send(self) -> None:
         self._safety.publish(SafetyStatus(state=self.state, text=self.safety_text, commanded_velocity=[self.speed] * 7))
         if self.estimates_for:
-            message = JointVelocityEstimate(plan_id=4, task_id=self.estimates_for, dt=0.5, joint_names=NAMES, remaining=1.0, at_plan_end=self.at_end)
+            message = JointVelocityEstimate(
+                plan_id=4, task_id=self.estimates_for, dt=0.5, joint_names=NAMES, remaining=1.0, at_plan_end=self.at_end
+            )
             message.header.stamp = self.get_clock().now().to_msg()
             message.delta_q, message.velocity = [self.delta] * 7, [self.delta / 0.5] * 7
             message.std, message.observability = [0.01] * 7, [1.0] * 7

@@ -44,7 +44,9 @@ def test_wrong_length_is_counted():
 
 def test_ages_are_checked_both_ways():
     assert gate_stamp('x', 10 * S, 10 * S + S // 10, newest_ns=None, max_age_s=0.25) is None
-    assert '0.300 s old, at most 0.250 s' in text_of(gate_stamp('x', 10 * S, 10 * S + 3 * S // 10, newest_ns=None, max_age_s=0.25), 'too_old')
+    assert '0.300 s old, at most 0.250 s' in text_of(
+        gate_stamp('x', 10 * S, 10 * S + 3 * S // 10, newest_ns=None, max_age_s=0.25), 'too_old'
+    )
     assert '1.000 s ahead of the clock' in text_of(gate_stamp('x', 11 * S, 10 * S, newest_ns=None, max_age_s=0.25), 'from_the_future')
     assert gate_stamp('x', 10 * S + 20_000_000, 10 * S, newest_ns=None, max_age_s=0.25) is None
 
@@ -60,11 +62,17 @@ def test_speed_between_shaped_and_robot_limit_passes_and_above_is_refused_whole(
         return gate_estimate(estimate_of(velocity, S), S, limits=limits, newest_ns=None, max_age_s=0.5)
 
     assert gate(2.0) is None  # above the 0.42 rad/s that are ever commanded: scaled later
-    assert text_of(gate(2.5), 'over_limit').startswith('velocity estimate refused whole: panda_joint2 at 2.500 rad/s, the robot can do 2.175 rad/s')
+    assert text_of(gate(2.5), 'over_limit').startswith(
+        'velocity estimate refused whole: panda_joint2 at 2.500 rad/s, the robot can do 2.175 rad/s'
+    )
 
 
 def test_unusable_scalars_are_named(estimate_of, limits: JointLimits):
-    for change, words in (({'residual_ratio': np.nan}, 'residual_ratio is nan'), ({'dt_s': 0.0}, 'dt is 0.0'), ({'residual_px': -1.0}, 'residual is -1.0')):
+    for change, words in (
+        ({'residual_ratio': np.nan}, 'residual_ratio is nan'),
+        ({'dt_s': 0.0}, 'dt is 0.0'),
+        ({'residual_px': -1.0}, 'residual is -1.0'),
+    ):
         refusal = gate_estimate(estimate_of(np.zeros(7), S, **change), S, limits=limits, newest_ns=None, max_age_s=0.5)
         assert words in text_of(refusal, 'not_finite')
 

@@ -45,7 +45,9 @@ def assert_inside_limits(trajectory: ShapedTrajectory) -> None:
 
 
 @SEQUENCES
-@given(seed=st.integers(0, 2**32 - 1), change=st.floats(0.01, 1.0), scale=st.floats(0.05, 20.0), start=st.sampled_from(['home', 'low', 'high']))
+@given(
+    seed=st.integers(0, 2**32 - 1), change=st.floats(0.01, 1.0), scale=st.floats(0.05, 20.0), start=st.sampled_from(['home', 'low', 'high'])
+)
 def test_no_sequence_of_velocities_breaks_a_limit_between_the_points(shaper: Shaper, seed: int, change: float, scale: float, start: str):
     rng = np.random.default_rng(seed)
     begin = {'home': load_embodiment('panda').home, 'low': LIMITS.lower + 1e-3, 'high': LIMITS.upper - 1e-3}[start]
@@ -140,5 +142,7 @@ def test_audit_counts_each_kind_of_violation(limits: JointLimits, robot: Embodim
     assert audit(step(0.02, 2.0, 0.0), limits).velocity == 1
     assert audit(step(0.0, 0.0, 30.0), limits).acceleration == 1
     assert audit(step(1e-4, 0.0, 0.0), limits).jerk == 1
-    outside = ShapedTrajectory(first=0, period_ns=10_000_000, position=np.full((1, 7), 4.0), velocity=np.zeros((1, 7)), acceleration=np.zeros((1, 7)))
+    outside = ShapedTrajectory(
+        first=0, period_ns=10_000_000, position=np.full((1, 7), 4.0), velocity=np.zeros((1, 7)), acceleration=np.zeros((1, 7))
+    )
     assert audit(outside, limits).position == 1

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The heart of this room: estimates and measured joints in, a trajectory that always ends at rest out, fifty times a second.
 
-It holds no clock and no ROS: every method gets the time. The node around it only stores messages, calls `tick` and publishes what comes back.
+It holds no clock and no ROS: every method gets the time. The node around it only stores messages, calls `tick` and publishes what comes
+back.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An action goal that a timer carries out: nothing blocks, one executor thread is enough, and every rejection reaches the client in words.
 
-rclpy's action server wants a callback that runs until the goal is done. Blocking in it needs a second thread; awaiting in it makes the executor poll. So
-the goal is kept when it is accepted and the callback runs only at its very end, to hand over the result.
+rclpy's action server wants a callback that runs until the goal is done. Blocking in it needs a second thread; awaiting in it makes the
+executor poll. So the goal is kept when it is accepted and the callback runs only at its very end, to hand over the result.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From an estimate about an old picture to a velocity for the near future.
 
-An estimate says: from where the arm was in the picture, go delta_q within dt. By the time it arrives part of that has been done already, because earlier
-estimates asked for it. Feeding delta_q / dt back unchanged would count that part twice and oscillate; so the reference motion made since the picture
-is taken off (a Smith predictor whose model is the reference itself).
+An estimate says: from where the arm was in the picture, go delta_q within dt. By the time it arrives part of that has been done already,
+because earlier estimates asked for it. Feeding delta_q / dt back unchanged would count that part twice and oscillate; so the reference
+motion made since the picture is taken off (a Smith predictor whose model is the reference itself).
 """
 
 from __future__ import annotations
@@ -66,8 +66,9 @@ def velocity_towards(
 
     ``v = (delta_q (1 + x / dt) - (reference_start - reference_then)) / (T + x)``
 
-    The stretch bounds the feedback gain when the estimate is nearly used up, and assumes that the motion goes on at its speed, so that an arm that
-    keeps up with a steady plan gets exactly the plan's speed. At the end of a plan nothing goes on: there delta_q is not stretched.
+    The stretch bounds the feedback gain when the estimate is nearly used up, and assumes that the motion goes on at its speed, so that an
+    arm that keeps up with a steady plan gets exactly the plan's speed. At the end of a plan nothing goes on: there delta_q is not
+    stretched.
 
     Args:
         estimate: Joint step wanted from its picture on.

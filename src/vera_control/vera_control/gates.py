@@ -61,7 +61,8 @@ def gate_stamp(what: str, stamp_ns: int, now_ns: int, *, newest_ns: int | None, 
 def gate_estimate(estimate: JointVelocity, now_ns: int, *, limits: JointLimits, newest_ns: int | None, max_age_s: float) -> Refusal | None:
     """Refuse an estimate whose length, numbers, stamp or speed cannot be right.
 
-    A speed above the *shaped* limit is normal and scaled later; a speed above the manufacturer's own limit means that the estimate is wrong.
+    A speed above the *shaped* limit is normal and scaled later; a speed above the manufacturer's own limit means that the estimate is
+    wrong.
     """
     refusal = gate_values('velocity estimate', limits.names, estimate.delta_q, limits.names)
     if refusal is not None:

@@ -62,7 +62,8 @@ class HomeMove:
         if self.has_reference_arrived(reference) and self.max_error <= self._tolerance:
             return HomeOutcome(HomeCode.SUCCEEDED, f'at pose {self.pose}, largest joint error {self.max_error:.4f} rad', self.max_error)
         if self.elapsed_s(now_ns) > self._timeout_s:
-            text = f'pose {self.pose} not reached in {self._timeout_s:.1f} s: joint {int(np.argmax(error)) + 1} is {self.max_error:.3f} rad away; is the arm blocked?'
+            joint = int(np.argmax(error)) + 1
+            text = f'pose {self.pose} not reached in {self._timeout_s:.1f} s: joint {joint} is {self.max_error:.3f} rad away; is the arm blocked?'
             return HomeOutcome(HomeCode.TIMED_OUT, text, self.max_error)
         return None
 

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast each joint may go: the limits nobody may see broken, and the smaller ones the shaper works with.
 
-The shaper computes piecewise constant jerk, but a driver joins the published points with quintics (position, velocity and acceleration at both ends, as
-joint_trajectory_controller does). The quintic through two states that a motion with |jerk| <= J passes `period_s` apart stays within the bounds below of
-that motion; they are the suprema over all such motions of the Hermite interpolation error kernel, found numerically (test_limits.py repeats it).
+The shaper computes piecewise constant jerk, but a driver joins the published points with quintics (position, velocity and acceleration at
+both ends, as joint_trajectory_controller does). The quintic through two states that a motion with |jerk| <= J passes `period_s` apart stays
+within the bounds below of that motion; they are the suprema over all such motions of the Hermite interpolation error kernel, found
+numerically (test_limits.py repeats it).
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ def gate_prompt(prompt: str) -> Refusal | None:
         )
     for place, character in enumerate(prompt):
         if not character.isprintable():
-            text = f'the prompt of {len(prompt)} characters (limit {MAX_PROMPT_LENGTH}) holds the unprintable character {character!a} at place {place}; remove it'
+            what = f'the unprintable character {character!a} at place {place}'
+            text = f'the prompt of {len(prompt)} characters (limit {MAX_PROMPT_LENGTH}) holds {what}; remove it'
             return Refusal('unprintable_prompt', text)
     return None

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reference trajectory that rolls ahead of the arm: what was published last, and where the next piece takes over.
 
-A new piece takes over a lead time from now, from a point of the trajectory published last; up to there the new message repeats the old points. So a late
-tick is a small deceleration (the last message's ramp to rest begins) and a dead sender is a smooth stop.
+A new piece takes over a lead time from now, from a point of the trajectory published last; up to there the new message repeats the old
+points. So a late tick is a small deceleration (the last message's ramp to rest begins) and a dead sender is a smooth stop.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class RollingReference:
         """Continue from a takeover with new points, and make the result the trajectory in force.
 
         Returns:
-            The trajectory to publish; None when the last look found a limit broken (counted in `violations`). Then the old one stays in force.
+            The trajectory to publish; None when the last look found a limit broken (counted in `violations`). Then the old one stays in
+            force.
         """
         fresh = ShapedTrajectory(
             first=index,

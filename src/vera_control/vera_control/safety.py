@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether and why the robot may move: the state machine behind SafetyStatus.
 
-DISARMED --arm--> ARMED <-> RUNNING <-> HOLDING; any --stop--> STOPPED_LATCHED --reset--> DISARMED. Holding goes on by itself, a latched stop never does.
-This is software: it is no rated safety function and replaces no stop button.
+DISARMED --arm--> ARMED <-> RUNNING <-> HOLDING; any --stop--> STOPPED_LATCHED --reset--> DISARMED. Holding goes on by itself, a latched
+stop never does. This is software: it is no rated safety function and replaces no stop button.
 """
 
 from __future__ import annotations

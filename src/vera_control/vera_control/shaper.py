@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a wanted motion to points a driver can run: one active step towards it, then a ramp to rest, both by Ruckig within velocity, acceleration and jerk.
 
-The joints are shaped independently (no synchronisation). Then, with the same jerk and acceleration limits in every call, a joint that ramps towards a
-velocity within its limit can always turn around without passing that limit, whatever is asked of it next.
+The joints are shaped independently (no synchronisation). Then, with the same jerk and acceleration limits in every call, a joint that ramps
+towards a velocity within its limit can always turn around without passing that limit, whatever is asked of it next.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Shaper:
     def towards_velocity(self, start: JointMotion, velocity: FloatArray, steps: int) -> Points:
         """Ramp towards a velocity for some steps, then to rest.
 
-        A velocity above the limit is scaled down as a whole, which keeps its direction. Near a position limit only the joint concerned is slowed:
-        slowing all would leave an arm with one joint at its limit unable to move any other.
+        A velocity above the limit is scaled down as a whole, which keeps its direction. Near a position limit only the joint concerned is
+        slowed: slowing all would leave an arm with one joint at its limit unable to move any other.
 
         Args:
             start: Where the motion takes over.

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A published trajectory: joint states on a fixed time grid, joined by quintics exactly as the driver joins them, ending at rest.
 
-All trajectories share one absolute grid (multiples of `period_ns` of the clock), so that the part two consecutive messages have in common consists of
-the same points and hence of the same quintics: a driver that swaps one for the other notices nothing.
+All trajectories share one absolute grid (multiples of `period_ns` of the clock), so that the part two consecutive messages have in common
+consists of the same points and hence of the same quintics: a driver that swaps one for the other notices nothing.
 """
 
 from __future__ import annotations
