@@ -118,7 +118,6 @@ def test_pipeline_settings_out_of_range_are_refused_by_name(changes: dict[str, f
         PipelineSettings(**changes)  # type: ignore[arg-type]
 
 
-@pytest.mark.ros
 def test_parameters_fill_the_settings_they_are_named_after() -> None:
     from vera_jidm.following import FollowSettings
     from vera_jidm.params import FlowParams, JidmParams

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from vera_core.ros.params import param
+from vera_core.parameter import param
 from vera_jidm.following import FollowSettings
 from vera_jidm.pipeline import PipelineSettings
 from vera_jidm.solve import SolveSettings
