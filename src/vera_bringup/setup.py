@@ -20,7 +20,7 @@ setup(
     zip_safe=False,
     maintainer='VERA for ROS 2 maintainers',
     maintainer_email='maintainers@users.noreply.github.com',
-    description='Puts the VERA nodes together: system descriptions, launch files, the vera command line, evaluation and recording.',
+    description='Puts the VERA nodes together.',
     license='Apache-2.0',
     entry_points={
         'console_scripts': [

@@ -17,7 +17,7 @@ setup(
     zip_safe=False,
     maintainer='VERA for ROS 2 maintainers',
     maintainer_email='maintainers@users.noreply.github.com',
-    description='From joint velocities to commands a robot can safely run: gates, limits, trajectory tails, task state machine; controller_node and executive_node.',
+    description='From joint velocities to commands a robot can safely run.',
     license='Apache-2.0',
     entry_points={
         'console_scripts': [

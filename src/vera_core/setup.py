@@ -17,6 +17,6 @@ setup(
     zip_safe=False,
     maintainer='VERA for ROS 2 maintainers',
     maintainer_email='maintainers@users.noreply.github.com',
-    description='The vocabulary of VERA for ROS 2: frames, plans, flow, Jacobians, robot descriptions, and their conversion to and from messages.',
+    description='The vocabulary of VERA for ROS 2.',
     license='Apache-2.0',
 )

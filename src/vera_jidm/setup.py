@@ -17,7 +17,7 @@ setup(
     zip_safe=False,
     maintainer='VERA for ROS 2 maintainers',
     maintainer_email='maintainers@users.noreply.github.com',
-    description='From a video plan to joint velocities: optical flow, learned image Jacobian field, robust inversion; flow_node and jidm_node.',
+    description='From a video plan to joint velocities.',
     license='Apache-2.0',
     entry_points={
         'console_scripts': [

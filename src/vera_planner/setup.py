@@ -17,7 +17,7 @@ setup(
     zip_safe=False,
     maintainer='VERA for ROS 2 maintainers',
     maintainer_email='maintainers@users.noreply.github.com',
-    description='From a sentence and camera pictures to a video plan: planner backends and planner_node.',
+    description='From a sentence and camera pictures to a video plan.',
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
