@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vera_core.ros.params import param
+from vera_core.parameter import param
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
