@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from vera_bringup.progress import TaskProgress
-from vera_bringup.recordings import ClipRecordings
+from vera_bringup.recordings import ExpertClips
 from vera_bringup.supervision import isolate, running_system
 from vera_bringup.system import load_system
 from vera_bringup.tables import demo_table
@@ -33,13 +33,12 @@ def run_demo(*, prompt: str, target: str, planner: str, robot_name: str, seed: i
     system = load_system(f'{robot.name}_sim', robot=robot_name, planner=planner)
     console.print(f'[bold]{system.description}[/]; nodes {", ".join(system.node_names)}; ROS_DOMAIN_ID {isolate()}')
     with (
-        ClipRecordings(system, planner) as recordings,
-        running_system(recordings.system, record=topics_for_video(robot), log_file=LOG_FILE) as (_, session),
+        ExpertClips(planner) as clips,
+        running_system(system, record=topics_for_video(robot), log_file=LOG_FILE) as (_, session),
     ):
         console.print(f'all nodes are up after {time.monotonic() - began:.1f} s; scene {seed}, sentence "{prompt}"')
-        recordings.prepare(episode)
         with TaskProgress(console, session, prompt) as progress:
-            row = run_task(session, episode, on_feedback=progress.on_feedback)
+            row = run_task(session, episode, prepare=clips.prepare, on_feedback=progress.on_feedback)
         recorder = session.recorder
     console.print(demo_table(row))
     _write_video(console, Timeline(recorder, robot), robot, row, video)

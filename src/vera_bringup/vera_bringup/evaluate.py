@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vera_bringup.recordings import ExpertClips
 from vera_bringup.session import SessionError
 from vera_bringup.statistics import median, percentile, wilson_interval
 from vera_bringup.supervision import running_system
@@ -74,10 +75,13 @@ def evaluate(
     robot = load_embodiment(request.robot)
     system = load_system(f'{robot.name}_sim', robot=request.robot, planner=request.planner)
     rows: list[EpisodeRow] = []
-    with running_system(system, record=topics_for_figures(robot), log_file=log_file) as (processes, session):
+    with (
+        ExpertClips(request.planner) as clips,
+        running_system(system, record=topics_for_figures(robot), log_file=log_file) as (processes, session),
+    ):
         for episode in draw_episodes(request):
             try:
-                row = run_task(session, episode)
+                row = run_task(session, episode, prepare=clips.prepare)
             except SessionError as error:
                 row = EpisodeRow(**asdict(episode), error=str(error))
             deaths = processes.new_deaths()

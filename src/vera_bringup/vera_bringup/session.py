@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Self
 
+from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from std_srvs.srv import Trigger
 
@@ -214,6 +216,18 @@ class Session:
         if not answer.success:
             raise SessionError(f'{name} was refused: {answer.message}')
         return str(answer.message)
+
+    def set_parameter(self, node_name: str, name: str, text: str) -> None:
+        """Set a text parameter of a running node.
+
+        Raises:
+            SessionError: If the node refuses; the text is its reason.
+        """
+        client = self.node.create_client(SetParameters, f'{node_name}/set_parameters')
+        answer = self._call(client, SetParameters.Request(parameters=[Parameter(name, value=text).to_parameter_msg()]), what=f'{node_name}')
+        if not answer.results[0].successful:
+            raise SessionError(f"{node_name} refused {name} = '{text}': {answer.results[0].reason}")
+        self.node.destroy_client(client)
 
     def make_ready(self, *, timeout_s: float = 15.0) -> None:
         """Bring the controller to ARMED, through `reset` and `arm` where needed."""

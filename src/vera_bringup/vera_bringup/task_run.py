@@ -99,7 +99,7 @@ def run_task(
     episode: Episode,
     *,
     max_duration_s: float = 0.0,
-    prepare: Callable[[], None] = lambda: None,
+    prepare: Callable[[Session, Episode], None] = lambda _session, _episode: None,
     on_feedback: Callable[[ExecuteTask.Feedback], None] = lambda _: None,
 ) -> EpisodeRow:
     """Reset the scene, make the controller ready, give the sentence, wait for the end and measure.
@@ -115,7 +115,7 @@ def run_task(
         SessionError: If a part of the system does not answer; what it says goes into the row of an evaluation.
     """
     session.reset_scene(episode.seed, episode.target)
-    prepare()
+    prepare(session, episode)
     session.make_ready()
     before = session.safety
     outcome = session.execute(episode.prompt, max_duration_s=max_duration_s, on_feedback=on_feedback)

@@ -8,7 +8,6 @@ import re
 import sys
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
@@ -24,6 +23,7 @@ from vera_jidm.training.recording import Recording, find_recordings
 from vera_jidm.training.trainer import TrainingOptions
 from vera_sim import oracle
 from vera_sim.scene import sample_scene
+from vera_sim.selfplay import collect, recorded_scene
 from vera_sim.world import World
 
 SELFPLAY_S = 1800.0
@@ -45,12 +45,9 @@ class SimulatorLabels:
         Raises:
             ConfigError: If the recording was not made by `vera collect` in simulation.
         """
-        found = re.fullmatch(r'selfplay_(\d+)_(\d+)', recording.path.stem)
-        if found is None:
+        if re.fullmatch(r'selfplay_\d+_\d+', recording.path.stem) is None:
             raise ConfigError(f'{recording.path} is no recording of simulated self-play; for recordings of a robot use --labels estimated')
-        seed, index = map(int, found.groups())
-        # The scene is the first thing the recorder draws for every file.
-        self._world.set_scene(sample_scene(int(np.random.default_rng([seed, index]).integers(1 << 31))))
+        self._world.set_scene(recorded_scene(recording.path))
         return self
 
     def jacobian(self, view: str, position: FloatArray) -> JacobianField:
@@ -72,8 +69,6 @@ def collect_selfplay(robot_name: str, folder: Path, *, seconds: float, seed: int
 
 
 def _collect(robot: Embodiment, folder: Path, *, seconds: float, seed: int, console: Console) -> None:
-    from vera_sim.selfplay import collect
-
     with Progress(console=console) as progress:
         task = progress.add_task(f'self-play of {robot.name}', total=seconds)
         collect(robot, folder, seconds=seconds, seed=seed, on_second=lambda done: progress.update(task, completed=done))
