@@ -154,6 +154,32 @@ def test_dead_controller_leaves_a_trajectory_that_ends_at_rest(make_loop: MakeLo
     assert_limits_kept(loop)
 
 
+def test_tick_that_took_too_long_is_not_sent_and_the_next_one_joins_the_driver(make_loop: MakeLoop, steady: Any):
+    loop = make_loop()
+    loop.run(700, estimate=steady)
+    late = loop.controller.tick(loop.now_ns)
+    assert late is not None
+    assert not loop.controller.may_send(loop.now_ns, loop.now_ns + 300 * MS)
+    loop.run(300, tick_every=lambda: 10_000, estimate=steady)  # one tick that is sent, then 300 ms without the processor
+    loop.run(500, estimate=steady)
+    assert loop.speed() > 0.05
+    assert_limits_kept(loop)
+
+
+def test_driver_whose_clock_lags_notices_no_seam(make_loop: MakeLoop, steady: Any):
+    loop = make_loop()
+    loop.run(1500, estimate=steady, delay_ms=lambda: 5)
+    lagging = type(loop.driver)(loop.driver.position)
+    messages = list(loop.driver.messages)
+    trace = []
+    for index, message in enumerate(messages):
+        now_ns = message.start_ns + (100 if index > 8 else 0) * MS  # when its sender sent it: 100 ms of repeated points lie before
+        lagging.receive(message, now_ns - 70 * MS)
+        trace += [lagging.desired(now_ns + (step - 70) * MS) for step in range(20)]
+    jerk = np.diff(np.array(trace)[400:, 2], axis=0) / 0.001
+    assert np.max(np.abs(jerk) / loop.controller.limits.jerk) <= 1.0
+
+
 def test_lost_node_brings_the_arm_to_rest_and_is_named(make_loop: MakeLoop, steady: Any):
     loop = make_loop()
     loop.controller.on_node('planner_node', is_alive=True)

@@ -21,12 +21,12 @@ from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
-from vera_msgs.action import GoHome  # noqa: E402
-from vera_msgs.msg import JointVelocityEstimate, SafetyStatus  # noqa: E402
 
 from vera_control.limits import limits_of  # noqa: E402
 from vera_core.embodiment import load_embodiment  # noqa: E402
 from vera_core.ros.qos import COMMAND, SENSOR, STATUS, STREAM  # noqa: E402
+from vera_msgs.action import GoHome  # noqa: E402
+from vera_msgs.msg import JointVelocityEstimate, SafetyStatus  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

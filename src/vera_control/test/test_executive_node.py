@@ -17,12 +17,12 @@ from rclpy.action import ActionClient  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
-from vera_msgs.action import ExecuteTask  # noqa: E402
-from vera_msgs.msg import JointVelocityEstimate, NodeAlive, PlannerStatus, SafetyStatus, Task  # noqa: E402
 
 from vera_core.embodiment import load_embodiment  # noqa: E402
 from vera_core.ros.alive import AliveBeacon  # noqa: E402
 from vera_core.ros.qos import ALIVE_WATCH, STATUS, STREAM, TASK  # noqa: E402
+from vera_msgs.action import ExecuteTask  # noqa: E402
+from vera_msgs.msg import JointVelocityEstimate, NodeAlive, PlannerStatus, SafetyStatus, Task  # noqa: E402
 
 pytestmark = pytest.mark.ros
 NAMES = list(load_embodiment('panda').joint_names)

@@ -61,7 +61,7 @@ def test_speed_between_shaped_and_robot_limit_passes_and_above_is_refused_whole(
         velocity = np.array([0.0, speed, 0.0, 0.0, 0.0, 0.0, 0.0])
         return gate_estimate(estimate_of(velocity, S), S, limits=limits, newest_ns=None, max_age_s=0.5)
 
-    assert gate(2.0) is None  # above the 0.42 rad/s that are ever commanded: scaled later
+    assert gate(2.0) is None  # above the 0.39 rad/s that are ever commanded: scaled later
     assert text_of(gate(2.5), 'over_limit').startswith(
         'velocity estimate refused whole: panda_joint2 at 2.500 rad/s, the robot can do 2.175 rad/s'
     )

@@ -8,8 +8,8 @@ from vera_control.params import ControllerParams, ExecutiveParams
 
 pytest.importorskip('rclpy')
 
-from vera_core.errors import ConfigError  # noqa: E402
-from vera_core.ros.params import build, describe  # noqa: E402
+from vera_core.errors import ConfigError
+from vera_core.ros.params import build, describe
 
 
 @pytest.mark.parametrize('params', [ControllerParams, ExecutiveParams])

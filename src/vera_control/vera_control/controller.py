@@ -36,6 +36,8 @@ STATE = 'joint_states'
 
 REFUSAL_MEMORY_S = 1.0
 """For this long after a refused message the status speaks of it."""
+LATEST_SHARE = 0.5
+"""A trajectory must be on its way within this share of the lead; the rest is for the way itself."""
 NO_MOTION_RAD_S = 1e-4
 """Wanted speeds below this are no motion."""
 
@@ -210,6 +212,17 @@ class Controller:
         if trajectory is None:
             self.stop('a shaped command would break a limit and was not sent; please report this', reason=Reason.OVER_LIMIT)
         return trajectory
+
+    def may_send(self, tick_ns: int, now_ns: int) -> bool:
+        """Return whether the trajectory of a tick can still reach the driver in time; if not it is taken back and must not be sent.
+
+        A process can lose the processor for longer than the lead. The driver is on the old ramp to rest by then, and a message from before would make it
+        jump.
+        """
+        if 0 <= now_ns - tick_ns <= LATEST_SHARE * self.reference.lead_ns:
+            return True
+        self.reference.withdraw()
+        return False
 
     def status(self, now_ns: int) -> ControllerStatus:
         """Return what is to be reported now."""

@@ -105,12 +105,20 @@ class ControllerNode(VeraNode[ControllerParams]):
         now_ns = self.now_ns()
         if self._leave.is_set:
             self._leave_at_rest(now_ns)
-        trajectory = self._core.tick(now_ns)
-        if trajectory is not None:
-            self._command.publish(trajectory_to_msg(trajectory, self._names, now_ns))
+        self._send(now_ns)
         if self._awaits_first_arming and self._core.arm(now_ns) is None:
             self._awaits_first_arming = False
         self._report()
+
+    def _send(self, now_ns: int) -> None:
+        trajectory = self._core.tick(now_ns)
+        if trajectory is None:
+            return
+        message = trajectory_to_msg(trajectory, self._names, now_ns)
+        if self._core.may_send(now_ns, self.now_ns()):
+            self._command.publish(message)
+        else:
+            self.get_logger().warning('a tick took too long and was not sent; is the machine overloaded?', throttle_duration_sec=1.0)
 
     def _report(self, *, force: bool = False) -> None:
         now_ns = self.now_ns()
@@ -141,9 +149,7 @@ class ControllerNode(VeraNode[ControllerParams]):
         """Send the last words: a trajectory to rest, the state, and how the goal in progress ended. Then end the process."""
         if self._core.safety.state is not SafetyState.STOPPED_LATCHED:
             self._core.stop('controller_node was told to leave; the arm ramps to rest')
-        trajectory = self._core.tick(now_ns)
-        if trajectory is not None:
-            self._command.publish(trajectory_to_msg(trajectory, self._names, now_ns))
+        self._send(now_ns)
         self._report(force=True)
         self._command.wait_for_all_acked(Duration(nanoseconds=200_000_000))
         raise KeyboardInterrupt

@@ -82,7 +82,7 @@ class JointLimits:
         return np.asarray(self.upper - self.position_margin)
 
 
-def limits_of(robot: Embodiment, *, period_s: float = 0.01, position_margin: float = 0.02, stop_time_s: float = 0.18) -> JointLimits:
+def limits_of(robot: Embodiment, *, period_s: float = 0.01, position_margin: float = 0.02, stop_time_s: float = 0.17) -> JointLimits:
     """Return the limits of a robot, scaled by its `limit_scale`."""
     return JointLimits(
         names=robot.joint_names,

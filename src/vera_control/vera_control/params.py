@@ -29,14 +29,14 @@ class ControllerParams:
     home_speed_scale: float = _number(0.5, 'share of the velocity limit used by go_home by default', unit='', bounds=(0.05, 1.0))
     tick_hz: float = _number(50.0, 'how often a trajectory is made', unit='Hz', bounds=(20.0, 200.0))
     lead_s: float = _number(
-        0.08, 'a new piece takes over this long from now; longer than a message may take to the driver', unit='s', bounds=(0.02, 0.3)
+        0.1, 'a new piece takes over this long from now; longer than a message may take to the driver', unit='s', bounds=(0.02, 0.3)
     )
     active_s: float = _number(
         0.03, 'motion before the ramp to rest begins; longer than a tick, so that a late tick changes nothing', unit='s', bounds=(0.01, 0.2)
     )
     point_period_s: float = _number(0.01, 'time between two published points', unit='s', bounds=(0.002, 0.02))
     stop_time_s: float = _number(
-        0.18, 'a stop from full commanded speed takes at most this long; bounds the speed', unit='s', bounds=(0.05, 2.0)
+        0.17, 'a stop from full commanded speed takes at most this long; bounds the speed', unit='s', bounds=(0.05, 2.0)
     )
     position_margin_rad: float = _number(0.02, 'commands stay this far inside the position limits', unit='rad', bounds=(0.005, 0.5))
     estimate_timeout_s: float = _number(0.25, 'without a usable estimate for this long the arm ramps to rest', unit='s', bounds=(0.05, 2.0))
@@ -50,7 +50,7 @@ class ControllerParams:
         default=True,
         metadata=_meta('take motion made since the picture off the estimate; false: command delta_q / dt as it comes', live=True),
     )
-    tracking_delay_s: float = _number(0.03, 'how long the measured joints lag the commanded ones', unit='s', bounds=(0.0, 0.5))
+    tracking_delay_s: float = _number(0.01, 'how long the measured joints lag the commanded ones', unit='s', bounds=(0.0, 0.5))
     follow_bound_rad: float = _number(0.15, 'largest difference between measured and commanded joints', unit='rad', bounds=(0.01, 1.0))
     follow_patience_s: float = _number(0.3, 'the difference may last this long before the arm holds', unit='s', bounds=(0.05, 5.0))
     rest_bound_rad: float = _number(

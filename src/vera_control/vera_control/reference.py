@@ -16,6 +16,9 @@ from vera_control.shaper import Points
 from vera_control.trajectory import JointMotion, ShapedTrajectory
 from vera_core.shapes import FloatArray
 
+PAST_NS = 100_000_000
+"""Messages repeat the old points from this long ago on, so that a driver whose clock lags a little finds itself on the same curve."""
+
 
 def joining_time(gap: FloatArray, limits: JointLimits) -> float:
     """Return how long a driver's quintic from rest to rest over a gap (shape (n,), rad) must take to keep the limits, s.
@@ -37,6 +40,7 @@ class RollingReference:
         self.violations = Violations()
         self._rest: FloatArray | None = None
         self._trajectory: ShapedTrajectory | None = None
+        self._before: tuple[FloatArray | None, ShapedTrajectory | None] = (None, None)
 
     @property
     def rest(self) -> FloatArray:
@@ -104,15 +108,20 @@ class RollingReference:
         if found.total:
             return None
         trajectory = self._with_committed_part(now_ns, fresh)
+        self._before = (self._rest, self._trajectory)
         self._trajectory = trajectory
         self._rest = trajectory.position[-1]
         return trajectory
+
+    def withdraw(self) -> None:
+        """Take back the last continuation because it was not sent after all."""
+        self._rest, self._trajectory = self._before
 
     def _with_committed_part(self, now_ns: int, fresh: ShapedTrajectory) -> ShapedTrajectory:
         old = self._trajectory
         if old is None or not self.is_moving(now_ns):
             return fresh
-        first = max(now_ns // self.period_ns, old.first)
+        first = max((now_ns - PAST_NS) // self.period_ns, old.first)
         rows = np.clip(np.arange(first, fresh.first), old.first, old.last) - old.first
         return ShapedTrajectory(
             first=first,
