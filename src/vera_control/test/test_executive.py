@@ -165,7 +165,8 @@ def test_lost_node_ends_the_task_with_its_name(moving: Any):
     clock.begin()
     clock.run(500, moving)
     clock.core.on_node('flow_node', is_alive=False)
-    outcome = clock.run(100, moving)
+    assert clock.run(500, moving) is None
+    outcome = clock.run(200, moving)
     assert outcome is not None
     assert outcome.code is TaskCode.STOPPED
     assert 'flow_node is gone' in outcome.text
@@ -176,9 +177,20 @@ def test_node_lost_by_the_controller_ends_the_task_too():
     clock = Clock()
     clock.begin()
     clock.safety = report(SafetyState.HOLDING, Reason.NODE_LOST, lost=('jidm_node',))
-    outcome = clock.run(300)
+    outcome = clock.run(800)
     assert outcome is not None
     assert 'jidm_node is gone' in outcome.text
+
+
+def test_node_that_comes_back_in_time_does_not_end_the_task(moving: Any):
+    clock = Clock()
+    clock.core.on_node('flow_node', is_alive=True)
+    clock.begin()
+    for _ in range(3):
+        clock.core.on_node('flow_node', is_alive=False)
+        assert clock.run(400, moving) is None
+        clock.core.on_node('flow_node', is_alive=True)
+        assert clock.run(400, moving) is None
 
 
 def test_silent_controller_ends_the_task(moving: Any):

@@ -8,21 +8,20 @@ back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from vera_control import verdicts
-from vera_control.audit import Violations
 from vera_control.confidence import ConfidenceRule, explain_low_confidence, speed_share
 from vera_control.follow import velocity_towards
 from vera_control.gates import gate_estimate, gate_inside, gate_state
-from vera_control.home import HomeCode, HomeMove, HomeOutcome, check_home_request
+from vera_control.home import HomeCode, HomeMove, HomeOutcome, plan_home
 from vera_control.limits import JointLimits, limits_of
 from vera_control.params import ControllerParams
 from vera_control.reference import RollingReference
-from vera_control.safety import Reason, SafetyMachine, SafetyState, Verdict
+from vera_control.safety import Reason, SafetyMachine, Verdict
 from vera_control.shaper import Points, Shaper, ShapingError
+from vera_control.status import ControllerStatus
+from vera_control.task_gate import TaskGate
 from vera_control.tracking import SECOND_LOSS_S, Tracking
 from vera_control.trajectory import JointMotion, ShapedTrajectory
 from vera_control.watchdog import NodeWatch, StreamWatch, explain_lost
@@ -42,22 +41,6 @@ NO_MOTION_RAD_S = 1e-4
 """Wanted speeds below this are no motion."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class ControllerStatus:
-    """What SafetyStatus reports, in the words of the core."""
-
-    state: SafetyState
-    reason: Reason
-    text: str
-    stream_names: tuple[str, ...]
-    stream_ages: tuple[float, ...]
-    lost_nodes: tuple[str, ...]
-    speed_scale: float
-    commanded_velocity: FloatArray
-    refused_messages: int
-    violations: Violations
-
-
 class Controller:
     """Decides every tick whether the arm moves, how, and why not."""
 
@@ -72,6 +55,7 @@ class Controller:
         self.tracking = Tracking(self.reference, params)
         self.streams = StreamWatch((ESTIMATE, STATE))
         self.nodes = NodeWatch(params.required_nodes)
+        self.tasks = TaskGate(timeout_s=params.task_timeout_s)
         self.home: HomeMove | None = None
         self.refused_messages = 0
         self._shaper = Shaper(self.limits)
@@ -121,6 +105,10 @@ class Controller:
         """Take in that a watched node is alive or gone."""
         self.nodes.report(node, is_alive=is_alive)
 
+    def on_task(self, task_id: int, now_ns: int, *, is_active: bool) -> None:
+        """Take in which task is in force."""
+        self.tasks.report(task_id, now_ns, is_active=is_active)
+
     def on_publisher_count(self, count: int) -> None:
         """Take in how many publishers the command topic has, this controller included."""
         self._other_publishers = max(0, count - 1)
@@ -157,21 +145,11 @@ class Controller:
         obstacle = self._obstacle(now_ns)
         if obstacle is not None:
             return Refusal('not_ready', obstacle.text)
-        request = check_home_request(self.robot, pose, speed_scale, default_scale=self.params.home_speed_scale)
-        if isinstance(request, Refusal):
-            return request
-        name, goal, scale = request
         assert self._state is not None  # _obstacle() saw fresh joints
-        farthest = float(np.max(np.abs(goal - self._state.position) / self.limits.shaped_velocity))
-        self._home_outcome = None
-        self.home = HomeMove(
-            name,
-            goal,
-            speed_scale=scale,
-            tolerance=self.params.home_tolerance_rad,
-            timeout_s=5.0 + 2.0 * farthest / scale,
-            start_ns=now_ns,
-        )
+        move = plan_home(self.robot, self.limits, self.params, pose, speed_scale, measured=self._state.position, now_ns=now_ns)
+        if isinstance(move, Refusal):
+            return move
+        self.home, self._home_outcome = move, None
         return None
 
     def cancel_home(self) -> None:
@@ -265,6 +243,10 @@ class Controller:
             return verdicts.going_home(self.home.pose)
         if self.nodes.lost:
             return verdicts.hold(Reason.NODE_LOST, explain_lost(self.nodes.lost))
+        task_id = self.tasks.in_force(now_ns)
+        if self.params.require_task and (task_id is None or self._estimate is None or self._estimate.task_id != task_id):
+            # Nothing to follow, or what is left of a task that has ended.
+            return verdicts.ready() if task_id is None else verdicts.waiting_for_task(task_id)
         refusal = self._recent_refusal(ESTIMATE, now_ns)
         age = self.streams.age_s(ESTIMATE, now_ns)
         estimate = self._estimate

@@ -23,9 +23,9 @@ from vera_core.errors import Refusal, ShapeError
 from vera_core.ros.alive import AliveWatch
 from vera_core.ros.messages import robot_state_from_joint_state, velocity_from_msg
 from vera_core.ros.node import VeraNode, run
-from vera_core.ros.qos import COMMAND, SENSOR, STATUS, STREAM
+from vera_core.ros.qos import COMMAND, SENSOR, STATUS, STREAM, TASK
 from vera_msgs.action import GoHome
-from vera_msgs.msg import JointVelocityEstimate, SafetyStatus
+from vera_msgs.msg import JointVelocityEstimate, SafetyStatus, Task
 
 STATUS_PERIOD_NS = 100_000_000
 
@@ -44,6 +44,7 @@ class ControllerNode(VeraNode[ControllerParams]):
         driver = self.robot.driver
         self.create_subscription(JointVelocityEstimate, 'joint_velocity', self._on_estimate, STREAM)
         self.create_subscription(JointState, driver.joint_states_topic, self._on_state, SENSOR)
+        self.create_subscription(Task, 'task', self._on_task, TASK)
         self._command = self.create_publisher(JointTrajectory, driver.command_topic, COMMAND)
         self._status = self.create_publisher(SafetyStatus, 'safety_status', STATUS)
         self.create_service(Trigger, 'arm', self._trigger(lambda: self._core.arm(self.now_ns()), 'armed'))
@@ -72,6 +73,9 @@ class ControllerNode(VeraNode[ControllerParams]):
         except ShapeError as error:
             refusal = self._core.refuse(STATE, Refusal('bad_message', str(error)), now_ns)
         self._say(refusal)
+
+    def _on_task(self, message: Task) -> None:
+        self._core.on_task(int(message.task_id), self.now_ns(), is_active=message.active)
 
     def _say(self, refusal: Refusal | None) -> None:
         if refusal is not None:

@@ -92,6 +92,7 @@ class Executive:
         self._safety: SafetyReport | None = None
         self._safety_ns = 0
         self._tick_ns: int | None = None
+        self._lost_since_ns: int | None = None
         self._ending: tuple[TaskCode, str] | None = None
 
     # What comes in.
@@ -147,18 +148,14 @@ class Executive:
             task.settled_since_ns = now_ns
 
     def on_safety(self, report: SafetyReport, now_ns: int) -> None:
-        """Take in what the controller says; a stop or a lost node ends the task."""
+        """Take in what the controller says; a stop ends the task at once, a node it lost does so when it stays away."""
         self._safety, self._safety_ns = report, now_ns
         if report.state in (SafetyState.DISARMED, SafetyState.STOPPED_LATCHED):
             self._end(TaskCode.STOPPED, f'the controller is {report.state.name}: {report.text}')
-        elif report.lost_nodes:
-            self._end(TaskCode.STOPPED, explain_lost(report.lost_nodes))
 
     def on_node(self, node: str, *, is_alive: bool) -> None:
         """Take in that a watched node is alive or gone."""
         self.nodes.report(node, is_alive=is_alive)
-        if self.nodes.lost:
-            self._end(TaskCode.STOPPED, explain_lost(self.nodes.lost))
 
     # What happens every tick.
 
@@ -204,7 +201,22 @@ class Executive:
             return Refusal('holding', f'the controller holds the arm: {safety.text}')
         return None
 
+    def _lost_for_good(self, now_ns: int) -> tuple[str, ...]:
+        """Return the nodes that are gone, once they have been gone for `lost_patience_s`: a busy machine may silence one for a moment."""
+        reported = self._safety.lost_nodes if self._safety is not None else ()
+        lost = tuple(dict.fromkeys((*self.nodes.lost, *reported)))
+        if not lost:
+            self._lost_since_ns = None
+        elif self._lost_since_ns is None:
+            self._lost_since_ns = now_ns
+        gone = self._lost_since_ns is not None and (now_ns - self._lost_since_ns) * 1e-9 >= self.params.lost_patience_s
+        return lost if gone else ()
+
     def _judge(self, task: Task, now_ns: int) -> None:
+        lost = self._lost_for_good(now_ns)
+        if lost:
+            self._end(TaskCode.STOPPED, explain_lost(lost))
+            return
         silent_s = (now_ns - self._safety_ns) * 1e-9
         if silent_s > self.params.status_timeout_s:
             self._end(

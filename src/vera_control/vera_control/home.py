@@ -9,10 +9,15 @@ from enum import IntEnum
 
 import numpy as np
 
+from vera_control.limits import JointLimits
+from vera_control.params import ControllerParams
 from vera_control.trajectory import JointMotion
 from vera_core.embodiment import Embodiment
 from vera_core.errors import Refusal, nearest_name_hint
 from vera_core.shapes import FloatArray
+
+SLOWEST_SHARE = 0.02
+"""A move slower than this share of the velocity limit would hardly end."""
 
 
 class HomeCode(IntEnum):
@@ -68,13 +73,28 @@ class HomeMove:
         return None
 
 
-def check_home_request(
-    robot: Embodiment, pose: str, speed_scale: float, *, default_scale: float
-) -> tuple[str, FloatArray, float] | Refusal:
-    """Return pose name, joints (n,) in rad and speed share of a request, or why it cannot be done."""
+def plan_home(
+    robot: Embodiment, limits: JointLimits, params: ControllerParams, pose: str, speed_scale: float, *, measured: FloatArray, now_ns: int
+) -> HomeMove | Refusal:
+    """Return the move to a named pose, or why the request cannot be done.
+
+    Args:
+        robot: Whose poses are meant.
+        limits: Its limits.
+        params: Default speed, tolerance.
+        pose: Name of the pose, empty for home.
+        speed_scale: Share of the velocity limit, 0..1, 0 for the default.
+        measured: Where the arm is, shape (n,), rad.
+        now_ns: Time, ns.
+    """
     name = pose or 'home'
     if name not in robot.poses:
         return Refusal('unknown_pose', f"unknown pose '{name[:40]}' of robot {robot.name}; {nearest_name_hint(name[:40], robot.poses)}")
     if not 0.0 <= speed_scale <= 1.0:
-        return Refusal('bad_speed_scale', f'speed_scale is {speed_scale}; it must be between 0 (the default of {default_scale}) and 1')
-    return name, np.array(robot.poses[name]), speed_scale or default_scale
+        text = f'speed_scale is {speed_scale}; it must be between 0 (the default of {params.home_speed_scale}) and 1'
+        return Refusal('bad_speed_scale', text)
+    scale = max(speed_scale or params.home_speed_scale, SLOWEST_SHARE)
+    goal = np.array(robot.poses[name])
+    fastest_s = float(np.max(np.abs(goal - measured) / limits.shaped_velocity)) / scale
+    timeout_s = 5.0 + 2.0 * fastest_s
+    return HomeMove(name, goal, speed_scale=scale, tolerance=params.home_tolerance_rad, timeout_s=timeout_s, start_ns=now_ns)

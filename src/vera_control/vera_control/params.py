@@ -63,6 +63,10 @@ class ControllerParams:
     residual_floor_px: float = _number(0.6, 'unexplained flow this small never slows the arm', unit='px rms', bounds=(0.01, 20.0))
     observability_min: float = _number(0.05, 'the arm holds when the observabilities sum to less', unit='', bounds=(0.0, 10.0))
     home_tolerance_rad: float = _number(0.02, 'go_home has succeeded when every joint is this close', unit='rad', bounds=(0.001, 0.2))
+    require_task: bool = field(
+        default=True, metadata=_meta('follow only estimates of the task in force; false: follow whatever arrives, for tests of single nodes')
+    )
+    task_timeout_s: float = _number(1.0, 'a task that is not repeated for this long is over', unit='s', bounds=(0.3, 10.0))
     required_nodes: tuple[str, ...] = field(
         default=('planner_node', 'flow_node', 'jidm_node', 'executive_node'),
         metadata=_meta('the arm ramps to rest when one of these was alive and is gone'),
@@ -76,7 +80,7 @@ class ExecutiveParams:
     robot: str = field(default='panda', metadata=_meta('embodiment name or path of its YAML file'))
     default_duration_s: float = _number(30.0, 'time limit of a task that gives none', unit='s', bounds=(1.0, 600.0))
     done_rms_rad: float = _number(
-        0.02, 'a task may be done when the wanted joint step is this small (rms over the joints)', unit='rad', bounds=(0.001, 0.5)
+        0.012, 'a task may be done when the wanted joint step is this small (rms over the joints)', unit='rad', bounds=(0.001, 0.5)
     )
     done_remaining_px: float = _number(
         3.0, 'a task may be done when the motion missing to the last plan frame is this small', unit='px', bounds=(0.1, 50.0)
@@ -87,6 +91,9 @@ class ExecutiveParams:
     )
     status_timeout_s: float = _number(
         1.0, 'without safety_status for this long the controller counts as gone', unit='s', bounds=(0.3, 10.0)
+    )
+    lost_patience_s: float = _number(
+        0.6, 'a lost node may come back for this long before the task ends; the arm rests meanwhile', unit='s', bounds=(0.0, 10.0)
     )
     required_nodes: tuple[str, ...] = field(
         default=('planner_node', 'flow_node', 'jidm_node', 'controller_node'),

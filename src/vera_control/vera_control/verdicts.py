@@ -47,6 +47,11 @@ def ready() -> Verdict:
     return Verdict(SafetyState.ARMED, Reason.NO_TASK, 'armed: ready, no estimate is being followed')
 
 
+def waiting_for_task(task_id: int) -> Verdict:
+    """Wait for the first estimate of the task in force."""
+    return Verdict(SafetyState.ARMED, Reason.OK, f'armed: task {task_id} is in force, waiting for its first estimate')
+
+
 def going_home(pose: str) -> Verdict:
     """Move to a named pose."""
     return Verdict(SafetyState.RUNNING, Reason.OK, f'moving to pose {pose}')

@@ -10,9 +10,9 @@ import numpy as np
 from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vera_control.controller import ControllerStatus
 from vera_control.executive import SafetyReport
 from vera_control.safety import Reason, SafetyState
+from vera_control.status import ControllerStatus
 from vera_control.trajectory import ShapedTrajectory
 from vera_core.ros.messages import from_ns
 from vera_msgs.msg import SafetyStatus

@@ -18,7 +18,7 @@ from vera_sim.world import JOINT_NAMES, TIMESTEP_S, World
 
 TOUCH_TIME_S = 0.3
 CONTACT_PERIOD_S = 0.02
-MAX_LAG_S = 0.1
+MAX_LAG_S = 1.0
 MAX_JUMP_RAD = 0.15
 
 
