@@ -242,3 +242,15 @@ def test_motion_to_end_does_not_add_up_flicker() -> None:
 
     to_end = motion_to_end(plan([0.0] * 21), Flicker())
     assert to_end.max() < 0.5
+
+
+def test_end_of_its_task_drops_the_plan_and_the_end_of_another_does_not() -> None:
+    follow = follower()
+    follow.set_plan(plan(STEADY))
+    ok(follow.step(frames_at(0.0, 0)))
+    follow.end_task(6)
+    ok(follow.step(frames_at(0.1, 0)))
+    follow.end_task(7)
+    answer = follow.step(frames_at(0.2, 0))
+    assert isinstance(answer, Refusal)
+    assert answer.code == 'no_plan'

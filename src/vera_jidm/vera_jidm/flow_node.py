@@ -14,7 +14,7 @@ from vera_core.errors import Refusal, VeraError
 from vera_core.latest import Latest
 from vera_core.ros.messages import flow_to_msg, frame_from_image, image_from_rgb, plan_from_msg
 from vera_core.ros.node import VeraNode, run
-from vera_core.ros.qos import PLAN, SENSOR, STREAM
+from vera_core.ros.qos import PLAN, SENSOR, STREAM, TASK
 from vera_core.types import FlowField, Frame
 from vera_jidm.buffers import NewestSet
 from vera_jidm.flow.dis import QUICK, DisFlow
@@ -24,6 +24,7 @@ from vera_jidm.params import FlowParams
 from vera_jidm.registry import FLOW_ESTIMATORS
 from vera_jidm.worker import Worker
 from vera_msgs.msg import FlowField as FlowFieldMsg
+from vera_msgs.msg import Task
 from vera_msgs.msg import VideoPlan as VideoPlanMsg
 
 LOG_PERIOD_S = 2.0
@@ -38,12 +39,14 @@ class FlowNode(VeraNode[FlowParams]):
         self._follower = PlanFollower(FLOW_ESTIMATORS.make(self.params.estimator), DisFlow(QUICK), self.params.follow_settings())
         self._images: NewestSet[Image] = NewestSet(self.robot.view_names)
         self._plan: Latest[VideoPlanMsg] = Latest()
+        self._ended_task: Latest[int] = Latest()
         self._flow = self.create_publisher(FlowFieldMsg, 'flow', STREAM)
         self._overlay = self.create_publisher(Image, '~/overlay', SENSOR)
         self._worker = Worker(self._work, self._fault, idle=self._idle)
         for view in self.robot.views:
             self.create_subscription(Image, view.image_topic, partial(self._on_image, view.name), SENSOR)
         self.create_subscription(VideoPlanMsg, 'plan', self._plan.put, PLAN)
+        self.create_subscription(Task, 'task', self._on_task, TASK)
 
     def on_params(self, params: FlowParams) -> None:
         """Use new settings from the next step on."""
@@ -56,6 +59,10 @@ class FlowNode(VeraNode[FlowParams]):
     def _on_image(self, view: str, message: Image) -> None:
         self._images.put(view, message)
         self._worker.wake()
+
+    def _on_task(self, message: Task) -> None:
+        if not message.active:
+            self._ended_task.put(int(message.task_id))
 
     def _work(self) -> None:
         self._take_plan()
@@ -81,12 +88,14 @@ class FlowNode(VeraNode[FlowParams]):
 
     def _take_plan(self) -> None:
         message = self._plan.take()
-        if message is None:
-            return
-        try:
-            self._follower.set_plan(plan_from_msg(message))
-        except VeraError as error:
-            self._report(f'plan refused: {error}')
+        if message is not None:
+            try:
+                self._follower.set_plan(plan_from_msg(message))
+            except VeraError as error:
+                self._report(f'plan refused: {error}')
+        ended = self._ended_task.take()
+        if ended is not None:
+            self._follower.end_task(ended)
 
     def _publish_overlay(self, flow: FlowField, frames: dict[str, Frame]) -> None:
         pictures = [draw_flow(frames[view].rgb, flow.flow[view], flow.confidence[view]) for view in flow.flow]

@@ -103,6 +103,13 @@ class PlanFollower:
         """Hand over a plan; the next step follows it in place of the present one."""
         self._next = plan
 
+    def end_task(self, task_id: int) -> None:
+        """Forget the plans of a task that has ended: its last picture is no place to go any more."""
+        if self._next is not None and self._next.task_id == task_id:
+            self._next = None
+        if self._followed is not None and self._followed.plan.task_id == task_id:
+            self._followed = None
+
     def step(self, frames: Mapping[str, Frame]) -> FlowField | Refusal:
         """Return the flow from the pictures to the planned frame that is due.
 
