@@ -138,6 +138,37 @@ def evaluate_idm(
     raise typer.Exit(measure_field(robot, data=data, weights=weights, pairs=pairs, seed=seed, json=json))
 
 
+@train_app.command()
+def planner(
+    robot: Robot = 'panda',
+    data: Annotated[Path, typer.Option(help="Folder for the expert's videos; missing ones are rendered first.")] = Path('data/clips'),
+    work: Annotated[Path, typer.Option(help='Folder for checkpoints; a stopped training goes on from there.')] = Path('data/planner'),
+    out: Annotated[Path | None, typer.Option(help='Folder for the weights; the one inside the package when left out.')] = None,
+    clips: Annotated[int, typer.Option(min=50, help='Videos to train on.')] = 1400,
+    minutes: Annotated[float, typer.Option(min=0.1, help='Time for the training itself, min.')] = 45.0,
+    seed: Seed = 0,
+) -> None:
+    """Train the embedded planner on videos of the simulator's scripted expert."""
+    from vera_bringup.training_planner import train
+
+    raise typer.Exit(train(robot, data=data, work=work, out=out, clips=clips, minutes=minutes, seed=seed))
+
+
+@app.command(name='evaluate-planner')
+def evaluate_planner(
+    robot: Robot = 'panda',
+    data: Annotated[Path, typer.Option(help="Folder for the expert's videos; missing ones are rendered first.")] = Path('data/clips'),
+    weights: Annotated[str, typer.Option(help='Weights; those of the package when left out.')] = '',
+    clips: Annotated[int, typer.Option(min=1, help='Held-out videos to measure on.')] = 50,
+    seed: Seed = 0,
+    json: Annotated[Path | None, typer.Option(help='File for the report.')] = None,
+) -> None:
+    """Measure the dream alone on held-out layouts and wordings: where the hand ends, and how true the pictures are."""
+    from vera_bringup.training_planner import measure
+
+    raise typer.Exit(measure(robot, data=data, weights=weights, clips=clips, seed=seed, json=json))
+
+
 @app.command()
 def doctor(robot: Robot = 'panda') -> None:
     """Check what this machine has of what the nodes need."""

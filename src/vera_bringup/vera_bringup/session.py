@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from typing import Any, Self
 from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -50,23 +49,19 @@ class Session:
         Args:
             robot: The embodiment the system runs with.
             namespace: Namespace of the system.
-            record: Topics to keep while a task runs.
+            record: Topics that `recorder` can keep.
         """
         self.robot = robot
         self._context = Context()
         # Ctrl-C stays with the command line, which still has a scene to stop and processes to end.
         self._context.init(args=[])
-        self.node = Node(
-            'operator',
-            namespace=namespace,
-            context=self._context,
-            start_parameter_services=False,
-            enable_rosout=False,
-        )
+        self.node = Node('operator', namespace=namespace, context=self._context, start_parameter_services=False, enable_rosout=False)
         self._changed = threading.Condition()
         self._scene: SceneStatus | None = None
         self._safety: SafetyStatus | None = None
         self._planner: PlannerStatus | None = None
+        self._goal: Any = None
+        self._watch: AliveWatch | None = None
         for message_type, topic, name, profile in (
             (SceneStatus, 'sim/scene_status', '_scene', qos.STREAM),
             (SafetyStatus, 'safety_status', '_safety', qos.STATUS),
@@ -77,6 +72,7 @@ class Session:
         self._triggers = {name: self.node.create_client(Trigger, name) for name in ('arm', 'stop', 'reset')}
         self._execute = ActionClient(self.node, ExecuteTask, 'execute_task')
         self.recorder = Recorder(self.node, record or {})
+        self._running = True
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, name='session', daemon=True)
@@ -90,13 +86,15 @@ class Session:
 
     def close(self) -> None:
         """Leave the graph."""
+        self._running = False
+        self._executor.wake()
+        self._thread.join(timeout=5.0)
         self._executor.shutdown(timeout_sec=1.0)
         self._context.try_shutdown()
-        self._thread.join(timeout=2.0)
 
     def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException):
-            self._executor.spin()
+        while self._running:
+            self._executor.spin_once(timeout_sec=0.5)
 
     def _store(self, name: str, message: Any) -> None:
         with self._changed:
@@ -158,14 +156,16 @@ class Session:
         """Wait until every node gives its sign of life.
 
         Args:
-            nodes: Node names.
+            nodes: Node names; the same ones in every call.
             timeout_s: Patience, s.
             keep_waiting: Called again and again; may raise to give up early.
 
         Raises:
             SessionError: Names the nodes that stayed silent.
         """
-        watch = AliveWatch(self.node, nodes)
+        if self._watch is None:
+            self._watch = AliveWatch(self.node, nodes)
+        watch = self._watch
         deadline = time.monotonic() + timeout_s
         while missing := [name for name in nodes if not watch.is_alive(name)]:
             keep_waiting()
@@ -238,27 +238,24 @@ class Session:
         self.wait_for(lambda: state() is not None, timeout_s=timeout_s, what='a safety_status')
         if state() == SafetyStatus.STOPPED_LATCHED:
             self.trigger('reset')
-            self.wait_for(
-                lambda: state() != SafetyStatus.STOPPED_LATCHED,
-                timeout_s=timeout_s,
-                what='the reset of the stop',
-            )
-        if state() == SafetyStatus.DISARMED:
-            # Joint states may have been on their way for less time than the controller wants to see before it arms.
-            deadline = time.monotonic() + timeout_s
-            while state() == SafetyStatus.DISARMED:
-                try:
-                    self.trigger('arm')
-                    break
-                except SessionError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.2)
-        self.wait_for(
-            lambda: state() not in (SafetyStatus.DISARMED, SafetyStatus.STOPPED_LATCHED),
-            timeout_s=timeout_s,
-            what='arming',
-        )
+            self.wait_for(lambda: state() != SafetyStatus.STOPPED_LATCHED, timeout_s=timeout_s, what='the reset of the stop')
+        # Joint states may have been on their way for less time than the controller wants to see before it arms.
+        deadline = time.monotonic() + timeout_s
+        while state() == SafetyStatus.DISARMED:
+            try:
+                self.trigger('arm')
+                break
+            except SessionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+        self.wait_for(lambda: state() == SafetyStatus.ARMED, timeout_s=timeout_s, what='arming')
+
+    def cancel(self) -> None:
+        """Ask for the end of the task that another thread waits for in `execute`."""
+        goal = self._goal
+        if goal is not None:
+            self._wait_future(goal.cancel_goal_async(), timeout_s=5.0, what='the cancellation')
 
     def execute(
         self,
@@ -267,7 +264,7 @@ class Session:
         max_duration_s: float = 0.0,
         on_feedback: Callable[[ExecuteTask.Feedback], None] = lambda _: None,
     ) -> TaskOutcome:
-        """Give the robot a sentence and wait for the end; recorded topics are kept from the start to the end.
+        """Give the robot a sentence and wait for the end.
 
         Args:
             prompt: What to do.
@@ -277,15 +274,13 @@ class Session:
         if not self._execute.wait_for_server(timeout_sec=20.0):
             raise SessionError('action execute_task is not offered by any node')
         goal = ExecuteTask.Goal(prompt=prompt, max_duration=float(max_duration_s))
-        self.recorder.start()
-        handle = self._wait_future(
+        handle = self._goal = self._wait_future(
             self._execute.send_goal_async(goal, feedback_callback=lambda feedback: on_feedback(feedback.feedback)),
             timeout_s=10.0,
             what='the goal',
         )
         start_s = self.now_s
         if not handle.accepted:
-            self.recorder.stop()
             return TaskOutcome(
                 outcome='rejected',
                 text=f'the goal was rejected; {self._last_words()}',
@@ -302,7 +297,7 @@ class Session:
             handle.cancel_goal_async()
             raise
         finally:
-            self.recorder.stop()
+            self._goal = None
         return TaskOutcome(
             outcome=TASK_OUTCOMES.get(result.error_code, f'code {result.error_code}'),
             text=result.error_msg,

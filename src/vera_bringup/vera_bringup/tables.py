@@ -40,15 +40,20 @@ def demo_table(row: EpisodeRow) -> Table:
 def episodes_table(rows: Sequence[EpisodeRow]) -> Table:
     """Show one line per episode."""
     table = Table(title='episodes')
-    for heading in ('#', 'prompt', 'wording', 'success', 'distance', 'time', 'duty', 'plan', 'img→cmd p50/p95', 'violations', 'remark'):
-        table.add_column(heading, overflow='fold')
+    for heading in ('#', 'prompt', 'wording', 'success', 'distance', 'time', 'duty', 'dream', 'latency p50/p95', 'violations'):
+        table.add_column(heading, no_wrap=True, overflow='ellipsis', max_width=34)
     for index, row in enumerate(rows):
-        table.add_row(*episode_cells(index, row))
+        table.add_row(*_cells(index, row))
     return table
 
 
-def episode_cells(index: int, row: EpisodeRow) -> tuple[str, ...]:
-    """Cells of one episode's line."""
+def episode_line(index: int, row: EpisodeRow) -> str:
+    """Write one episode as a line, with what went wrong."""
+    remark = row.error or ('' if row.outcome == 'succeeded' else row.outcome)
+    return ' │ '.join([*_cells(index, row), *([remark] if remark else [])])
+
+
+def _cells(index: int, row: EpisodeRow) -> tuple[str, ...]:
     return (
         str(index),
         row.prompt,
@@ -60,7 +65,6 @@ def episode_cells(index: int, row: EpisodeRow) -> tuple[str, ...]:
         number(row.plan_latency_s, 's', digits=2),
         f'{number(row.latency_p50_ms)}/{number(row.latency_p95_ms)} ms',
         str(row.total_violations),
-        row.error or (row.outcome if row.outcome != 'succeeded' else ''),
     )
 
 

@@ -118,7 +118,11 @@ def run_task(
     prepare(session, episode)
     session.make_ready()
     before = session.safety
-    outcome = session.execute(episode.prompt, max_duration_s=max_duration_s, on_feedback=on_feedback)
+    session.recorder.start()
+    try:
+        outcome = session.execute(episode.prompt, max_duration_s=max_duration_s, on_feedback=on_feedback)
+    finally:
+        session.recorder.stop()
     time.sleep(SETTLE_S)
     return make_row(episode, outcome, session.scene, before, session.safety, session.recorder, session.robot)
 

@@ -117,13 +117,24 @@ class SystemProcesses:
 
         The main thread has to call this: the kernel ties the children's life to the thread that made them.
         """
-        commands = {node.name: find_command(node) + ros_arguments(node, self.system.namespace) for node in self.system.nodes}
+        commands = {node.name: self._command(node) for node in self.system.nodes}
         try:
             for name, command in commands.items():
                 self._start_one(name, command)
         except BaseException:
             self.stop()
             raise
+
+    def restart(self, name: str) -> None:
+        """Start a node again, after ending it if it still runs; from the main thread, as `start`."""
+        if name in self._processes:
+            _signal(self._processes[name], signal.SIGKILL)
+            self._processes[name].wait()
+        self._reported.discard(name)
+        self._start_one(name, self._command(self.system.node(name)))
+
+    def _command(self, node: NodeSpec) -> list[str]:
+        return find_command(node) + ros_arguments(node, self.system.namespace)
 
     def _start_one(self, name: str, command: list[str]) -> None:
         parent = os.getpid()

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Brings the simulator's expert videos to the planner's training and measurement, which know nothing of a simulator."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from vera_core.embodiment import load_embodiment
+from vera_core.errors import ConfigError
+from vera_planner.training.evaluate import evaluate_planner
+from vera_planner.training.train import train_planner
+from vera_sim.clips import write_dataset
+
+HELD_OUT_FIRST_SEED = 500_000
+"""Held-out videos have seeds from here on; training videos count from 0."""
+
+
+def train(robot_name: str, *, data: Path, work: Path, out: Path | None, clips: int, minutes: float, seed: int) -> int:
+    """Render what is missing, train, put the weights in place; return 0."""
+    console = Console(soft_wrap=True)
+    _check_robot(robot_name)
+    _render(data / 'train', range(clips), console)
+    _render(data / 'heldout', range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 50), console)
+    command = ' '.join(['vera', *sys.argv[1:]])
+    made = train_planner(data / 'train', work, minutes=minutes, seed=seed, held_out_dir=data / 'heldout', command=command)
+    target = out or Path(str(resources.files('vera_planner'))) / 'weights'
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (made, made.with_suffix('.json')):
+        shutil.copyfile(file, target / file.name)
+    console.print(f'weights: {target / made.name}')
+    return 0
+
+
+def measure(robot_name: str, *, data: Path, weights: str, clips: int, seed: int, json: Path | None) -> int:
+    """Render what is missing, measure the planner on held-out videos, show the figures; return 0."""
+    console = Console(soft_wrap=True)
+    _check_robot(robot_name)
+    _render(data / 'heldout', range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + clips), console)
+    train_dir = data / 'train' if any(data.glob('train/shard_*.npz')) else None
+    if train_dir is None:
+        console.print(f'no training videos in {data / "train"}: the comparison with the nearest training video is left out')
+    figures = evaluate_planner(data / 'heldout', train_dir=train_dir, weights=weights, clips=clips, seed=seed, json_path=json)
+    console.print(_table(figures))
+    if json:
+        console.print(f'report: {json}')
+    return 0
+
+
+def _check_robot(robot_name: str) -> None:
+    robot = load_embodiment(robot_name)
+    if robot.name != 'panda':
+        raise ConfigError(
+            f'the scripted expert knows the panda only, not {robot.name}; train the planner on videos of your own with vera_planner'
+        )
+
+
+def _render(folder: Path, seeds: range, console: Console) -> None:
+    """Write the videos of `seeds` that are not there yet."""
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(f'rendering videos into {folder}', total=len(seeds))
+        write_dataset(folder, seeds, on_clip=lambda seed: progress.update(task, completed=seed - seeds.start + 1))
+
+
+def _table(figures: dict[str, Any]) -> Table:
+    """Show nested figures, one line each, with the path of names that leads to them."""
+    table = Table(title='embedded planner, held-out layouts', show_header=False)
+    for name, value in _flatten('', figures):
+        table.add_row(name, f'{value:.3f}' if isinstance(value, float) else str(value))
+    return table
+
+
+def _flatten(prefix: str, figures: dict[str, Any]) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, value in figures.items():
+        label = f'{prefix}{name}'
+        rows += _flatten(f'{label} · ', value) if isinstance(value, dict) else [(label, value)]
+    return rows
