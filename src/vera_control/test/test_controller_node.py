@@ -160,7 +160,9 @@ def world(ros: int) -> Iterator[World]:
 
 @pytest.fixture
 def controller(world: World, spawn: Callable[..., Any]) -> Any:
-    child = spawn('-m', 'vera_control.controller_node', '--ros-args', '-p', 'auto_arm:=true', '-p', 'require_task:=false', name='controller')
+    child = spawn(
+        '-m', 'vera_control.controller_node', '--ros-args', '-p', 'auto_arm:=true', '-p', 'require_task:=false', name='controller'
+    )
     world.until(lambda: world.state() == SafetyStatus.ARMED, 'arming', 20.0)
     return child
 

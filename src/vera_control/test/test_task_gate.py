@@ -49,3 +49,14 @@ def test_arm_ramps_to_rest_when_its_task_ends_although_estimates_go_on(
     assert (loop.controller.safety.state, loop.controller.safety.reason) == (SafetyState.ARMED, Reason.NO_TASK)
     run(400, is_active=True, task_id=2)
     assert not loop.controller.reference.is_moving(loop.now_ns), 'estimates of task 1 moved the arm for task 2'
+
+
+def test_refused_estimates_are_reported_with_and_without_a_task(
+    make_loop: Callable[..., Any], estimate_of: Callable[..., JointVelocity]
+) -> None:
+    loop = make_loop(require_task=True)
+    for is_active in (False, True):
+        loop.controller.on_task(1, loop.now_ns, is_active=is_active)
+        loop.run(200, estimate=lambda now_ns: estimate_of(np.full(7, 30.0), now_ns))
+        assert (loop.controller.safety.state, loop.controller.safety.reason) == (SafetyState.HOLDING, Reason.OVER_LIMIT)
+    assert not loop.driver.messages

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vera_control.params import ControllerParams
 from vera_core.types import JointVelocity
 
 
@@ -23,6 +24,16 @@ class ConfidenceRule:
     """Unexplained flow of this size is noise of the flow itself and slows nothing down, px rms. (A small wanted motion has a high ratio by nature.)"""
     observability_min: float = 0.05
     """With a sum of observabilities below this the images show no joint at all, and the arm holds."""
+
+
+def rule_of(params: ControllerParams) -> ConfidenceRule:
+    """Return the rule that the node's parameters describe."""
+    return ConfidenceRule(
+        residual_full=params.residual_full,
+        residual_zero=params.residual_zero,
+        residual_floor_px=params.residual_floor_px,
+        observability_min=params.observability_min,
+    )
 
 
 def speed_share(estimate: JointVelocity, rule: ConfidenceRule) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from vera_control import verdicts
-from vera_control.confidence import ConfidenceRule, explain_low_confidence, speed_share
+from vera_control.confidence import explain_low_confidence, rule_of, speed_share
 from vera_control.follow import velocity_towards
 from vera_control.gates import gate_estimate, gate_inside, gate_state
 from vera_control.home import HomeCode, HomeMove, HomeOutcome, plan_home
@@ -35,8 +35,6 @@ STATE = 'joint_states'
 
 REFUSAL_MEMORY_S = 1.0
 """For this long after a refused message the status speaks of it."""
-LATEST_SHARE = 0.5
-"""A trajectory must be on its way within this share of the lead; the rest is for the way itself."""
 NO_MOTION_RAD_S = 1e-4
 """Wanted speeds below this are no motion."""
 
@@ -59,12 +57,7 @@ class Controller:
         self.home: HomeMove | None = None
         self.refused_messages = 0
         self._shaper = Shaper(self.limits)
-        self._rule = ConfidenceRule(
-            residual_full=params.residual_full,
-            residual_zero=params.residual_zero,
-            residual_floor_px=params.residual_floor_px,
-            observability_min=params.observability_min,
-        )
+        self._rule = rule_of(params)
         self._estimate: JointVelocity | None = None
         self._state: RobotState | None = None
         self._refusals: dict[str, tuple[Refusal, int]] = {}
@@ -191,17 +184,6 @@ class Controller:
             self.stop('a shaped command would break a limit and was not sent; please report this', reason=Reason.OVER_LIMIT)
         return trajectory
 
-    def may_send(self, tick_ns: int, now_ns: int) -> bool:
-        """Return whether the trajectory of a tick can still reach the driver in time; if not it is taken back and must not be sent.
-
-        A process can lose the processor for longer than the lead. The driver is on the old ramp to rest by then, and a message from before would make it
-        jump.
-        """
-        if 0 <= now_ns - tick_ns <= LATEST_SHARE * self.reference.lead_ns:
-            return True
-        self.reference.withdraw()
-        return False
-
     def status(self, now_ns: int) -> ControllerStatus:
         """Return what is to be reported now."""
         commanded = self.reference.at(now_ns).velocity if self.reference.is_anchored else np.zeros(len(self.limits.names))
@@ -226,9 +208,8 @@ class Controller:
             refusal = self._recent_refusal(STATE, now_ns)
             if refusal is not None:
                 return verdicts.refused(refusal)
-            return verdicts.stale_state(
-                self.robot.driver.joint_states_topic, self.streams.age_s(STATE, now_ns), self.params.state_timeout_s
-            )
+            age = self.streams.age_s(STATE, now_ns)
+            return verdicts.stale_state(self.robot.driver.joint_states_topic, age, self.params.state_timeout_s)
         if self._other_publishers:
             return verdicts.other_publisher(self._other_publishers, self.robot.driver.command_topic)
         if self.tracking.lost is not None:
@@ -243,21 +224,19 @@ class Controller:
             return verdicts.going_home(self.home.pose)
         if self.nodes.lost:
             return verdicts.hold(Reason.NODE_LOST, explain_lost(self.nodes.lost))
+        estimate, refusal = self._estimate, self._recent_refusal(ESTIMATE, now_ns)
+        age = self.streams.age_s(ESTIMATE, now_ns)
+        is_fresh = self.streams.is_fresh(ESTIMATE, now_ns, self.params.estimate_timeout_s)
+        if refusal is not None and not is_fresh:
+            return verdicts.refused(refusal)
         task_id = self.tasks.in_force(now_ns)
-        if self.params.require_task and (task_id is None or self._estimate is None or self._estimate.task_id != task_id):
+        if self.params.require_task and (task_id is None or estimate is None or estimate.task_id != task_id):
             # Nothing to follow, or what is left of a task that has ended.
             return verdicts.ready() if task_id is None else verdicts.waiting_for_task(task_id)
-        refusal = self._recent_refusal(ESTIMATE, now_ns)
-        age = self.streams.age_s(ESTIMATE, now_ns)
-        estimate = self._estimate
-        if estimate is None or not 0.0 <= age <= self.params.estimate_timeout_s:
-            if refusal is not None:
-                return verdicts.refused(refusal)
-            return (
-                verdicts.ready()
-                if estimate is None or age > self.params.idle_after_s
-                else verdicts.stale_estimate(age, self.params.estimate_timeout_s)
-            )
+        if estimate is None or age > self.params.idle_after_s:
+            return verdicts.ready()
+        if not is_fresh:
+            return verdicts.stale_estimate(age, self.params.estimate_timeout_s)
         if speed_share(estimate, self._rule) <= 0.0:
             return verdicts.hold(Reason.LOW_CONFIDENCE, explain_low_confidence(estimate, self._rule))
         return verdicts.following(estimate.plan_id, estimate.step, refusal)
@@ -281,13 +260,8 @@ class Controller:
         velocity = estimate.velocity
         then = self.tracking.reference_behind(estimate.stamp_ns)
         if self.params.compensate_latency and then is not None:
-            velocity = velocity_towards(
-                estimate,
-                reference_then=then,
-                reference_start=start.position,
-                start_ns=index * self.reference.period_ns,
-                tracking_delay_s=self.params.tracking_delay_s,
-            )
+            start_ns, delay_s = index * self.reference.period_ns, self.params.tracking_delay_s
+            velocity = velocity_towards(estimate, then, start.position, start_ns=start_ns, tracking_delay_s=delay_s)
         running_s = (now_ns - self._running_since_ns) * 1e-9 + 1.0 / self.params.tick_hz
         blend = min(1.0, running_s / self.params.blend_in_s) if self.params.blend_in_s > 0 else 1.0
         return np.asarray(velocity * (blend * self.params.speed_scale * speed_share(estimate, self._rule)))

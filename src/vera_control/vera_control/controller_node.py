@@ -119,7 +119,7 @@ class ControllerNode(VeraNode[ControllerParams]):
         if trajectory is None:
             return
         message = trajectory_to_msg(trajectory, self._names, now_ns)
-        if self._core.may_send(now_ns, self.now_ns()):
+        if self._core.reference.may_send(now_ns, self.now_ns()):
             self._command.publish(message)
         else:
             self.get_logger().warning('a tick took too long and was not sent; is the machine overloaded?', throttle_duration_sec=1.0)

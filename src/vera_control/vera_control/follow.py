@@ -53,9 +53,9 @@ class ReferenceHistory:
 
 def velocity_towards(
     estimate: JointVelocity,
-    *,
     reference_then: FloatArray,
     reference_start: FloatArray,
+    *,
     start_ns: int,
     tracking_delay_s: float = 0.0,
     shortest_share: float = 0.6,

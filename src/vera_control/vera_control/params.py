@@ -64,7 +64,8 @@ class ControllerParams:
     observability_min: float = _number(0.05, 'the arm holds when the observabilities sum to less', unit='', bounds=(0.0, 10.0))
     home_tolerance_rad: float = _number(0.02, 'go_home has succeeded when every joint is this close', unit='rad', bounds=(0.001, 0.2))
     require_task: bool = field(
-        default=True, metadata=_meta('follow only estimates of the task in force; false: follow whatever arrives, for tests of single nodes')
+        default=True,
+        metadata=_meta('follow only estimates of the task in force; false: follow whatever arrives, for tests of single nodes'),
     )
     task_timeout_s: float = _number(1.0, 'a task that is not repeated for this long is over', unit='s', bounds=(0.3, 10.0))
     required_nodes: tuple[str, ...] = field(

@@ -20,6 +20,10 @@ PAST_NS = 100_000_000
 """Messages repeat the old points from this long ago on, so that a driver whose clock lags a little finds itself on the same curve."""
 
 
+LATEST_SHARE = 0.5
+"""A trajectory must be on its way within this share of the lead; the rest is for the way itself."""
+
+
 def joining_time(gap: FloatArray, limits: JointLimits) -> float:
     """Return how long a driver's quintic from rest to rest over a gap (shape (n,), rad) must take to keep the limits, s.
 
@@ -112,6 +116,17 @@ class RollingReference:
         self._trajectory = trajectory
         self._rest = trajectory.position[-1]
         return trajectory
+
+    def may_send(self, tick_ns: int, now_ns: int) -> bool:
+        """Return whether the last continuation can still reach the driver in time; if not it is withdrawn and must not be sent.
+
+        A process can lose the processor for longer than the lead. The driver is on the old ramp to rest by then, and a message from before
+        would make it jump.
+        """
+        if 0 <= now_ns - tick_ns <= LATEST_SHARE * self.lead_ns:
+            return True
+        self.withdraw()
+        return False
 
     def withdraw(self) -> None:
         """Take back the last continuation because it was not sent after all."""
