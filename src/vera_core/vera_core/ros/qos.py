@@ -19,8 +19,8 @@ def _profile(depth: int, *, reliable: bool = True, kept: bool = False) -> QoSPro
 
 SENSOR = _profile(5, reliable=False)
 """Camera pictures and joint states: a lost one is not worth waiting for."""
-PLAN = _profile(1)
-"""Video plans: large, rare, must arrive."""
+PLAN = _profile(1, kept=True)
+"""Video plans: large, rare, must arrive; a flow_node that starts late gets the plan in force."""
 STREAM = _profile(1)
 """Flow and joint velocities: only the newest counts, and it must arrive whole."""
 STATUS = _profile(1, kept=True)
