@@ -316,7 +316,7 @@ def _train(toy: Embodiment, folder: Path, tmp_path: Path, steps: int, **changes:
 @pytest.mark.timeout(300)
 def test_training_with_exact_labels_learns_and_its_weights_answer(toy: Embodiment, folder: Path, tmp_path: Path) -> None:
     lines: list[dict[str, float]] = []
-    figures = _train(toy, folder, tmp_path, 70, observe=lambda progress, share, values: lines.append(values))
+    figures = _train(toy, folder, tmp_path, 70, options={'action_share': 0.3}, observe=lambda progress, share, values: lines.append(values))
     assert figures.accuracy['all'].normalised_loss < 0.5
     assert figures.find('learned', 'exact', 2).cosine > 0.8
     assert any('field' in line and 'action' in line for line in lines)

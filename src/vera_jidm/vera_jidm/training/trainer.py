@@ -35,8 +35,8 @@ class TrainingOptions:
     batch: int = 8
     """Pictures per step."""
     learning_rate: float = 3e-3
-    action_share: float = 0.15
-    """Last share of the time, in which the action loss is on."""
+    action_share: float = 0.0
+    """Last share of the time, in which the action loss is on. With exact labels it made the field worse and the recovered motion no better."""
     action_learning_rate: float = 4e-4
     ridge: float = SolveSettings().ridge
     """Ridge of the action loss, px²/rad²; the running system's."""
@@ -112,6 +112,7 @@ class _Run:
         self._network, self._optimiser, self._objective = network, optimiser, objective
         self._options, self._progress, self.best = options, progress, best
         self.smoothed = 1.0
+        self._warm = 0
 
     @property
     def share(self) -> float:
@@ -127,14 +128,14 @@ class _Run:
         part = self.share / turn if first else (self.share - turn) / max(1 - turn, 1e-9)
         peak = self._options.learning_rate if first else self._options.action_learning_rate
         for group in self._optimiser.param_groups:
-            group['lr'] = peak * max(0.01, 0.5 * (1 + math.cos(math.pi * min(part, 1.0)))) * min(1.0, (self._progress.step + 1) / 50)
+            group['lr'] = peak * max(0.01, 0.5 * (1 + math.cos(math.pi * min(part, 1.0)))) * self._warm_up()
         loss = self._objective.training_loss(self._network, self._progress.phase)
         if not torch.isfinite(loss):
             raise ConfigError(
                 f'the loss is {float(loss)} at step {self._progress.step}; lower the learning rate or look for damaged recordings'
             )
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
         self._optimiser.step()
         self.smoothed += 0.02 * (float(loss.detach()) - self.smoothed)
@@ -156,8 +157,17 @@ class _Run:
         self.check()
         self._network.load_state_dict(self.best)
         self._progress.phase, self._progress.best_score = 'action', float('inf')
+        # The moments of the first phase belong to other, smaller gradients: with them the first steps throw the network off.
+        self._optimiser.state.clear()
+        self._warm = 0
+
+    def _warm_up(self) -> float:
+        self._warm += 1
+        return min(1.0, self._warm / WARM_UP_STEPS)
 
 
+WARM_UP_STEPS = 50
+"""Steps over which the learning rate rises at the start, after a pause and when the action loss comes in."""
 FIELD_SCORE_WEIGHT = 3.0
 """How much the field loss counts beside the action loss when the best weights are chosen."""
 
