@@ -27,7 +27,7 @@ Observer = Callable[[Progress, float, dict[str, float]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """How to train; the defaults made the shipped weights."""
+    """How to train; what made the shipped weights is noted beside them, under `options` in field.json."""
 
     minutes: float = 18.0
     """Time of one core for the steps themselves, min: the same result on a busy machine, only later. Reading and labelling come before."""
