@@ -194,8 +194,8 @@ class Executive:
         if safety is None or (now_ns - self._safety_ns) * 1e-9 > self.params.status_timeout_s:
             return Refusal('no_controller', 'no safety_status from controller_node; start it and wait until it reports')
         if safety.state in (SafetyState.DISARMED, SafetyState.STOPPED_LATCHED):
-            remedy = 'call reset, then arm' if safety.state is SafetyState.STOPPED_LATCHED else 'call arm'
-            return Refusal('disarmed', f'the controller is {safety.state.name}: {safety.text}; {remedy}')
+            remedy = '; call reset, then arm' if safety.state is SafetyState.STOPPED_LATCHED else ''
+            return Refusal('disarmed', f'the controller is {safety.state.name}: {safety.text}{remedy}')
         if self.nodes.lost:
             return Refusal('node_lost', explain_lost(self.nodes.lost))
         if safety.state is SafetyState.HOLDING and safety.reason in BLOCKING:
