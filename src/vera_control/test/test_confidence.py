@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vera_control.confidence import ConfidenceRule, explain_low_confidence, speed_share
+from vera_control.confidence import ConfidenceRule, explain_low_confidence, freshness_share, speed_share
 
 RULE = ConfidenceRule()
 
@@ -31,3 +31,8 @@ def test_arm_nobody_sees_is_held(estimate_of):
 def test_low_confidence_is_explained_with_its_numbers(estimate_of):
     text = explain_low_confidence(estimate_of(np.ones(7), 0, residual_ratio=0.97, residual_px=3.0), RULE)
     assert 'residual ratio 0.97, holding from 0.95; 3.00 px' in text
+
+
+@pytest.mark.parametrize(('age_s', 'share'), [(0.0, 1.0), (0.15, 1.0), (0.2, 0.5), (0.25, 0.0), (0.4, 0.0)])
+def test_speed_fades_in_the_last_part_of_the_timeout(age_s: float, share: float):
+    assert freshness_share(age_s, 0.25) == pytest.approx(share)

@@ -46,6 +46,14 @@ def speed_share(estimate: JointVelocity, rule: ConfidenceRule) -> float:
     return 1.0 - step * step * (3.0 - 2.0 * step)
 
 
+def freshness_share(age_s: float, timeout_s: float) -> float:
+    """Return the share of the speed to use by the age of the newest estimate, 0..1: full at first, falling to none over the last 40 % of the timeout.
+
+    So a silent source means rest soon, and one that is merely late only a slower arm.
+    """
+    return float(np.clip((timeout_s - age_s) / (0.4 * timeout_s), 0.0, 1.0))
+
+
 def explain_low_confidence(estimate: JointVelocity, rule: ConfidenceRule) -> str:
     """Say in one sentence why the speed share is zero."""
     total = float(np.sum(estimate.observability))

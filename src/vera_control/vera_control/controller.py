@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from vera_control import verdicts
-from vera_control.confidence import explain_low_confidence, rule_of, speed_share
+from vera_control.confidence import explain_low_confidence, freshness_share, rule_of, speed_share
 from vera_control.follow import velocity_towards
 from vera_control.gates import gate_estimate, gate_inside, gate_state
 from vera_control.home import HomeCode, HomeMove, HomeOutcome, plan_home
@@ -264,7 +264,8 @@ class Controller:
             velocity = velocity_towards(estimate, then, start.position, start_ns=start_ns, tracking_delay_s=delay_s)
         running_s = (now_ns - self._running_since_ns) * 1e-9 + 1.0 / self.params.tick_hz
         blend = min(1.0, running_s / self.params.blend_in_s) if self.params.blend_in_s > 0 else 1.0
-        return np.asarray(velocity * (blend * self.params.speed_scale * speed_share(estimate, self._rule)))
+        fading = freshness_share(self.streams.age_s(ESTIMATE, now_ns), self.params.estimate_timeout_s)
+        return np.asarray(velocity * (blend * fading * self.params.speed_scale * speed_share(estimate, self._rule)))
 
     # What it watches.
 
