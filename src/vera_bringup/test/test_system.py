@@ -2,24 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import dataclasses
-import importlib
 import itertools
+from pathlib import Path
 
 import pytest
 import yaml
 
+from vera_bringup.parameter_page import PARAMETER_CLASSES, declared, page
 from vera_bringup.system import SYSTEMS, NodeSpec, load_system, ros_arguments
 from vera_core.errors import ConfigError
-
-PARAMETER_CLASSES = {
-    'sim_node': ('vera_sim.params', 'SimParams'),
-    'planner_node': ('vera_planner.params', 'PlannerParams'),
-    'flow_node': ('vera_jidm.params', 'FlowParams'),
-    'jidm_node': ('vera_jidm.params', 'JidmParams'),
-    'controller_node': ('vera_control.params', 'ControllerParams'),
-    'executive_node': ('vera_control.params', 'ExecutiveParams'),
-}
 
 
 def test_panda_sim_runs_the_six_nodes_of_the_walk():
@@ -41,9 +32,8 @@ def test_unknown_system_is_named_with_the_nearest():
 @pytest.mark.parametrize('system_name', sorted(SYSTEMS))
 def test_every_parameter_of_a_description_is_declared_by_its_node(system_name):
     for node in load_system(system_name).nodes:
-        module, name = PARAMETER_CLASSES[node.name]
-        declared = {field.name for field in dataclasses.fields(getattr(importlib.import_module(module), name))}
-        assert set(node.parameters) <= declared, node.name
+        names = {info.name for info in declared(node.name)}
+        assert set(node.parameters) <= names, node.name
 
 
 def test_robot_and_planner_reach_the_nodes():
@@ -81,3 +71,9 @@ def test_ros_arguments_keep_type_and_text_of_values():
 
 def test_namespace_is_kept_without_slashes():
     assert load_system('panda_sim').with_namespace('/left/').namespace == 'left'
+
+
+def test_the_parameter_page_tells_what_the_nodes_declare():
+    assert set(PARAMETER_CLASSES) == set(load_system('panda_sim').node_names)
+    docs = Path(__file__).resolve().parents[3] / 'docs' / 'parameters.md'
+    assert docs.read_text(encoding='utf-8') == page(), 'run: python -m vera_bringup.parameter_page > docs/parameters.md'
