@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
@@ -92,6 +93,8 @@ def run(make_node: Callable[[], Node], *, args: Sequence[str] | None = None, exe
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
+        # A launcher passes on the terminal's Ctrl-C a second time; leaving is already under way.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if node is not None:
             close = getattr(node, 'close', None)
             if close is not None:
