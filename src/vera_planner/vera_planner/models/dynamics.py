@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How the latent moves when the robot goes to a goal: a rectified flow over whole trajectories that predicts the clean one directly.
+
+A trajectory is latents 1..T minus the present one, as whitened principal coefficients. With noise level t and noise e the network sees
+`x_t = (1 - t) x + t e` and answers x [Liu et al. 2022, x-prediction]. One step from t = 1 gives the mean plan; more steps give samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicsSize:
+    """Shape of the problem and widths of the network."""
+
+    latent: int
+    goals: int
+    """Numbers that say where the goal is: two per view."""
+    horizon: int = 20
+    coefficients: int = 160
+    width: int = 640
+    blocks: int = 4
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, condition: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width + condition, width)
+        self.down = nn.Linear(width, width)
+        nn.init.normal_(self.down.weight, std=0.01)
+        nn.init.zeros_(self.down.bias)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        out: Tensor = x + self.down(functional.silu(self.up(torch.cat([self.norm(x), condition], dim=1))))
+        return out
+
+
+class Dynamics(nn.Module):
+    """Conditioned on the present latent, two velocities and the goal's pixels in every view."""
+
+    mean: Tensor
+    basis: Tensor
+    spread: Tensor
+    latent_mean: Tensor
+    latent_std: Tensor
+
+    def __init__(self, size: DynamicsSize) -> None:
+        super().__init__()
+        self.size = size
+        flat = size.horizon * size.latent
+        self.register_buffer('mean', torch.zeros(flat))
+        self.register_buffer('basis', torch.zeros(size.coefficients, flat))
+        self.register_buffer('spread', torch.ones(size.coefficients))
+        self.register_buffer('latent_mean', torch.zeros(size.latent))
+        self.register_buffer('latent_std', torch.ones(size.latent))
+        condition = 128
+        self.enter = nn.Linear(size.coefficients + 3 * size.latent + 2 + size.goals, size.width)
+        self.condition = nn.Sequential(nn.Linear(2 + size.goals + 16, condition), nn.SiLU(), nn.Linear(condition, condition), nn.SiLU())
+        self.blocks = nn.ModuleList(_Block(size.width, condition) for _ in range(size.blocks))
+        self.leave = nn.Sequential(nn.LayerNorm(size.width), nn.Linear(size.width, size.coefficients))
+
+    def fit(self, trajectories: Tensor, latents: Tensor) -> float:
+        """Fit the coefficients to relative trajectories (N, T, latent) and the scaling to latents; return the share of variance kept."""
+        flat = trajectories.flatten(1)
+        self.mean.copy_(flat.mean(dim=0))
+        centred = flat - self.mean
+        values, vectors = torch.linalg.eigh((centred.T @ centred / len(flat)).double())
+        count = self.size.coefficients
+        self.basis.copy_(vectors[:, -count:].flip(1).T.float())
+        self.spread.copy_(values[-count:].flip(0).clamp_min(1e-12).sqrt().float())
+        self.latent_mean.copy_(latents.mean(dim=0))
+        self.latent_std.copy_(latents.std(dim=0))
+        return float(values[-count:].sum() / values.sum())
+
+    def compress(self, trajectories: Tensor) -> Tensor:
+        """Return whitened coefficients (B, K) of relative trajectories (B, T, latent)."""
+        return (trajectories.flatten(1) - self.mean) @ self.basis.T / self.spread
+
+    def expand(self, coefficients: Tensor) -> Tensor:
+        """Return relative trajectories (B, T, latent)."""
+        flat = coefficients * self.spread @ self.basis + self.mean
+        return flat.view(-1, self.size.horizon, self.size.latent)
+
+    def forward(self, noisy: Tensor, level: Tensor, context: Tensor, known: Tensor, goals: Tensor) -> Tensor:
+        """Return clean coefficients (B, K).
+
+        Args:
+            noisy: Coefficients at noise level t, shape (B, K).
+            level: Noise level t, shape (B,), 0 clean to 1 pure noise.
+            context: Latents at -2, -1, 0, shape (B, 3, latent); unknown ones hold the nearest known one.
+            known: Whether latents -2 and -1 are real, shape (B, 2), 0 or 1.
+            goals: Goal pixels over the picture's size, all views, shape (B, 2 V).
+        """
+        now = (context[:, 2] - self.latent_mean) / self.latent_std
+        velocity = (context[:, 1:] - context[:, :-1]) / (0.15 * self.latent_std)
+        place = 4 * (goals - 0.5)
+        x = self.enter(torch.cat([noisy * (level[:, None] < 0.999), now, velocity.flatten(1), known, place], dim=1))
+        condition = self.condition(torch.cat([known, place, _waves(level)], dim=1))
+        for block in self.blocks:
+            x = block(x, condition)
+        out: Tensor = self.leave(x)
+        return out
+
+    @torch.no_grad()
+    def plan(self, context: Tensor, known: Tensor, goals: Tensor, *, steps: int, generator: torch.Generator) -> Tensor:
+        """Return latents 1..T, shape (B, T, latent): the mean plan for one step, a sample of the seed for more."""
+        noise = torch.randn((len(context), self.size.coefficients), generator=generator)
+        x = noise
+        for i in range(steps):
+            level = 1 - i / steps
+            following = 1 - (i + 1) / steps
+            clean = self(x, torch.full((len(x),), level), context, known, goals)
+            x = clean + following / level * (x - clean)
+        return context[:, 2:] + self.expand(x)
+
+
+def _waves(level: Tensor) -> Tensor:
+    angles = level[:, None] * torch.pi * torch.tensor([0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
+    return torch.cat([angles.sin(), angles.cos()], dim=1)

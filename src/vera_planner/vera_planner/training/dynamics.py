@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the latent dynamics on every window of every clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vera_planner.models.dynamics import Dynamics
+from vera_planner.training.dataset import ClipSet
+
+PURE_NOISE_SHARE = 0.3
+GOAL_NOISE_PX = 0.5
+CONTEXT_NOISE = 0.04
+"""Noise on context latents, in units of the latent's average spread: what the spotter gets wrong on a real picture."""
+START_AGAIN_SHARE = 0.15
+"""Share of samples shown as if the planner had only just started: no earlier frames."""
+SLOWED_SHARE = 0.3
+"""Share of samples whose past motion is scaled down: a robot that follows slower than the expert moved."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """All windows of a data set: rows of the latents, by index."""
+
+    latents: Tensor
+    """Shape (N, latent)."""
+    past: Tensor
+    """Shape (W, 3): rows at -2, -1, 0; the first row of the clip stands for what lies before it."""
+    known: Tensor
+    """Shape (W, 2): 1 where rows -2 and -1 are real."""
+    future: Tensor
+    """Shape (W, T): rows 1..T; the last row of the clip stands for what lies after it."""
+    goals: Tensor
+    """Shape (W, 2 V), goal pixels over the picture's size."""
+
+
+def make_windows(clips: ClipSet, latents: Tensor, horizon: int) -> Windows:
+    """Cut clips into windows, one per frame except the last."""
+    past, known, future, goals = [], [], [], []
+    size = torch.tensor([next(iter(clips.frames.values())).shape[2], next(iter(clips.frames.values())).shape[1]], dtype=torch.float32)
+    for clip, (first, end) in enumerate(zip(clips.start[:-1].tolist(), clips.start[1:].tolist(), strict=True)):
+        goal = torch.cat([torch.from_numpy(clips.cubes[view][clip, clips.target[clip]]).float() / size for view in clips.views])
+        for now in range(first, end - 1):
+            past.append([max(first, now - 2), max(first, now - 1), now])
+            known.append([float(now - 2 >= first), float(now - 1 >= first)])
+            future.append([min(end - 1, now + k) for k in range(1, horizon + 1)])
+            goals.append(goal)
+    return Windows(latents, torch.tensor(past), torch.tensor(known), torch.tensor(future), torch.stack(goals))
+
+
+def dynamics_loss(net: Dynamics, windows: Windows, index: Tensor, generator: torch.Generator, picture_px: float) -> Tensor:
+    """Variance-weighted squared error of the clean coefficients, relative to predicting the mean; 1 is useless, 0 is perfect."""
+    count = len(index)
+    context = windows.latents[windows.past[index]]
+    clean = net.compress(windows.latents[windows.future[index]] - context[:, 2:])
+    known = windows.known[index].clone()
+    again = torch.rand(count, generator=generator) < START_AGAIN_SHARE
+    known[again] = 0.0
+    slow = torch.where(torch.rand(count, generator=generator) < SLOWED_SHARE, torch.rand(count, generator=generator), torch.ones(count))
+    now = context[:, 2:]
+    back = (context - now) * slow[:, None, None] * torch.cat([known, torch.ones(count, 1)], dim=1)[:, :, None]
+    noisy_context = now + back + CONTEXT_NOISE * torch.randn(context.shape, generator=generator)
+    noisy_context = torch.where(torch.cat([known, torch.ones(count, 1)], dim=1)[:, :, None] > 0, noisy_context, noisy_context[:, 2:])
+    goals = windows.goals[index] + GOAL_NOISE_PX / picture_px * torch.randn(count, windows.goals.shape[1], generator=generator)
+    level = torch.rand(count, generator=generator)
+    level = torch.where(torch.rand(count, generator=generator) < PURE_NOISE_SHARE, torch.ones(count), level)
+    noise = torch.randn(clean.shape, generator=generator)
+    mixed = (1 - level[:, None]) * clean + level[:, None] * noise
+    made = net(mixed, level, noisy_context, known, goals)
+    weight = net.spread.square() / net.spread.square().sum()
+    total: Tensor = ((made.float() - clean).square() * weight).sum(dim=1).mean()
+    return total
+
+
+@torch.no_grad()
+def dynamics_quality(net: Dynamics, windows: Windows, *, steps: int = 1) -> dict[str, float]:
+    """Return squared errors of whole trajectories and of the last frame over those of standing still."""
+    generator = torch.Generator().manual_seed(0)
+    made = net.plan(windows.latents[windows.past], windows.known, windows.goals, steps=steps, generator=generator)
+    true = windows.latents[windows.future]
+    still = windows.latents[windows.past[:, 2:]]
+    error, motion = (made - true).square().sum(dim=2), (still - true).square().sum(dim=2)
+    return {'error': float(error.mean() / motion.mean()), 'last_frame_error': float(error[:, -1].mean() / motion[:, -1].mean())}
