@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -27,6 +28,7 @@ from vera_core.embodiment import load_embodiment
 from vera_core.ros.messages import to_ns
 
 REST_RAD_S = 0.02
+PROMPT = 'touch the green cube'
 
 
 @dataclass
@@ -37,15 +39,21 @@ class Graph:
     session: Session
     clips: ExpertClips
     lines: list[tuple[str, str]]
+    seeds: Iterator[int] = field(default_factory=lambda: itertools.count(2**33))
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
 
-    def begin(self, episode: Episode) -> None:
-        """Set the scene and make everybody ready."""
+    def begin(self) -> None:
+        """Set a new scene and make everybody ready.
+
+        Always another scene: the driver cannot tell its controller that it was put elsewhere, and the controller takes a few hundredths of a
+        radian for sag.
+        """
+        episode = Episode(seed=next(self.seeds), target='green_cube', prompt=PROMPT, held_out=False)
         self.session.reset_scene(episode.seed, episode.target)
         self.clips.prepare(self.session, episode)
         self.session.make_ready(timeout_s=20.0)
 
-    def give(self, prompt: str, max_duration_s: float = 0.0) -> Future[TaskOutcome]:
+    def give(self, prompt: str = PROMPT, max_duration_s: float = 0.0) -> Future[TaskOutcome]:
         """Send the sentence; the result comes later."""
         self.session.recorder.start()
         return self.pool.submit(self.session.execute, prompt, max_duration_s=max_duration_s)

@@ -173,11 +173,19 @@ class Session:
                 raise SessionError(f'no sign of life from {", ".join(missing)} within {timeout_s:.0f} s')
             time.sleep(0.05)
 
-    def _wait_future(self, future: Any, *, timeout_s: float, what: str) -> Any:
+    def _wait_future(self, future: Any, *, timeout_s: float, what: str, node: str = '') -> Any:
+        """Wait for an answer; give up early when the node it should come from is known to be gone."""
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
-        if not done.wait(timeout_s):
-            raise SessionError(f'{what} gave no answer within {timeout_s:.0f} s; {self._last_words()}')
+        deadline = time.monotonic() + timeout_s
+        while not done.wait(0.1):
+            if node and self._watch is not None and node in self._watch.lost:
+                # What it said last may still be on its way.
+                if done.wait(1.0):
+                    break
+                raise SessionError(f'{what} has no end any more: {node} is gone; {self._last_words()}')
+            if time.monotonic() > deadline:
+                raise SessionError(f'{what} gave no answer within {timeout_s:.0f} s; {self._last_words()}')
         return future.result()
 
     def _call(self, client: Any, request: Any, *, what: str, timeout_s: float = 20.0) -> Any:
@@ -292,7 +300,7 @@ class Session:
             )
         patience_s = (max_duration_s or 60.0) + 30.0
         try:
-            result = self._wait_future(handle.get_result_async(), timeout_s=patience_s, what='the task').result
+            result = self._wait_future(handle.get_result_async(), timeout_s=patience_s, what='the task', node='executive_node').result
         except BaseException:
             handle.cancel_goal_async()
             raise
