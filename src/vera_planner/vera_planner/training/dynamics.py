@@ -16,10 +16,12 @@ PURE_NOISE_SHARE = 0.3
 GOAL_NOISE_PX = 0.5
 CONTEXT_NOISE = 0.04
 """Noise on context latents, in units of the latent's average spread: what the spotter gets wrong on a real picture."""
-START_AGAIN_SHARE = 0.15
+START_AGAIN_SHARE = 0.03
 """Share of samples shown as if the planner had only just started: no earlier frames."""
 SLOWED_SHARE = 0.3
-"""Share of samples whose past motion is scaled down: a robot that follows slower than the expert moved."""
+"""Share of samples whose past motion is scaled down to between half and all: a robot that follows slower than the expert moved."""
+FROM_REST_SHARE = 0.2
+"""Share of samples at the start of a clip; in half of them the planner has watched the arm stand still before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +38,8 @@ class Windows:
     """Shape (W, T): rows 1..T; the last row of the clip stands for what lies after it."""
     goals: Tensor
     """Shape (W, 2 V), goal pixels over the picture's size."""
+    firsts: Tensor
+    """Indices of the windows at the start of a clip."""
 
 
 def make_windows(clips: ClipSet, latents: Tensor, horizon: int) -> Windows:
@@ -49,18 +53,26 @@ def make_windows(clips: ClipSet, latents: Tensor, horizon: int) -> Windows:
             known.append([float(now - 2 >= first), float(now - 1 >= first)])
             future.append([min(end - 1, now + k) for k in range(1, horizon + 1)])
             goals.append(goal)
-    return Windows(latents, torch.tensor(past), torch.tensor(known), torch.tensor(future), torch.stack(goals))
+    firsts = torch.tensor([i for i, before in enumerate(known) if before[1] == 0.0])
+    return Windows(latents, torch.tensor(past), torch.tensor(known), torch.tensor(future), torch.stack(goals), firsts)
 
 
 def dynamics_loss(net: Dynamics, windows: Windows, index: Tensor, generator: torch.Generator, picture_px: float) -> Tensor:
     """Variance-weighted squared error of the clean coefficients, relative to predicting the mean; 1 is useless, 0 is perfect."""
     count = len(index)
+    at_rest = torch.rand(count, generator=generator) < FROM_REST_SHARE
+    chosen = windows.firsts[torch.randint(0, len(windows.firsts), (count,), generator=generator)]
+    index = torch.where(at_rest, chosen, index)
     context = windows.latents[windows.past[index]]
     clean = net.compress(windows.latents[windows.future[index]] - context[:, 2:])
     known = windows.known[index].clone()
     again = torch.rand(count, generator=generator) < START_AGAIN_SHARE
     known[again] = 0.0
-    slow = torch.where(torch.rand(count, generator=generator) < SLOWED_SHARE, torch.rand(count, generator=generator), torch.ones(count))
+    # The first row of a clip stands for what lies before it, so calling it known says: the arm stood still.
+    known[at_rest & (torch.rand(count, generator=generator) < 0.5)] = 1.0
+    slow = torch.where(
+        torch.rand(count, generator=generator) < SLOWED_SHARE, 0.5 + 0.5 * torch.rand(count, generator=generator), torch.ones(count)
+    )
     now = context[:, 2:]
     back = (context - now) * slow[:, None, None] * torch.cat([known, torch.ones(count, 1)], dim=1)[:, :, None]
     noisy_context = now + back + CONTEXT_NOISE * torch.randn(context.shape, generator=generator)
