@@ -76,7 +76,7 @@ def test_folder_without_shards_is_named(tmp_path: Path) -> None:
 
 
 def test_stage_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
-    settings = StageSettings(name='line', seconds=10.0, learning_rate=0.05, low_precision=False)
+    settings = StageSettings(name='line', seconds=10.0, learning_rate=0.3, low_precision=False)
 
     def stage(limit: float) -> tuple[Progress, torch.nn.Linear]:
         torch.manual_seed(0)

@@ -24,6 +24,7 @@ from vera_planner.planner import PlanRequest
 from vera_planner.prompts import COLOURS, held_out_sentences
 from vera_planner.training.autoencoder import LayerFrames, true_latents
 from vera_planner.training.dataset import ClipSet, load_clips
+from vera_planner.training.dynamics import Windows, make_windows
 from vera_planner.weights import EmbeddedModel
 
 CHAIN = 2
@@ -69,11 +70,16 @@ def evaluate_planner(
     planner = EmbeddedPlanner(weights=weights)
     figures: dict[str, Any] = {'clips': clips, 'weights': planner.name, 'locator': locator_error(planner.model, held_out)}
     figures['steering'] = steering(planner, held_out, clips, np.random.default_rng(seed))
-    bank = RetrievalBank(planner.model, load_clips(train_dir)) if train_dir else None
+    bank = RetrievalBank(planner.model, _training_windows(planner.model, train_dir)) if train_dir else None
     figures['pictures'] = picture_quality(planner, held_out, clips, bank)
     if json_path is not None:
         json_path.write_text(json.dumps(figures, indent=1) + '\n', encoding='utf-8')
     return figures
+
+
+def _training_windows(model: EmbeddedModel, train_dir: Path) -> Windows:
+    clips = load_clips(train_dir)
+    return make_windows(clips, true_latents(model.layer, LayerFrames(clips, model.plates)), model.dynamics.size.horizon)
 
 
 def request_from(frames: Mapping[str, RgbArray], task_id: int, step_dt_s: float) -> PlanRequest:
@@ -98,15 +104,27 @@ def steering(planner: EmbeddedPlanner, held_out: ClipSet, clips: int, rng: np.ra
         for colour, name in enumerate(COLOURS):
             task += 1
             vector = encoder.encode(str(rng.choice(sentences[name])))
-            for kind, sentence in (('held-out wordings', vector), ('empty sentence vector', torch.zeros_like(vector))):
-                frames = start
-                for link in range(CHAIN):
-                    frames, _ = planner.dream(request_from(frames, task, planner.step_dt_s), sentence)
-                    if link == 0 and kind == 'held-out wordings':
-                        tallies['held-out wordings, one dream'].add(locate(planner.model, frames), cubes, colour)
-                    frames = {view: pictures[-3:] for view, pictures in frames.items()}
-                tallies[kind].add(locate(planner.model, frames), cubes, colour)
+            first_dream, end = _chained(planner, start, vector, task)
+            tallies['held-out wordings, one dream'].add(locate(planner.model, first_dream), cubes, colour)
+            tallies['held-out wordings'].add(locate(planner.model, end), cubes, colour)
+        # Without a sentence the dream cannot depend on the colour, so one dream answers for all four.
+        task += 1
+        _, end = _chained(planner, start, torch.zeros(384), task)
+        for colour in range(len(COLOURS)):
+            tallies['empty sentence vector'].add(locate(planner.model, end), cubes, colour)
     return {name: tally.row() for name, tally in tallies.items()}
+
+
+def _chained(
+    planner: EmbeddedPlanner, start: Mapping[str, RgbArray], sentence: Tensor, task: int
+) -> tuple[dict[str, RgbArray], dict[str, RgbArray]]:
+    """Return the first and the last of CHAIN dreams, each on the frames of the one before."""
+    first, _ = planner.dream(request_from(start, task, planner.step_dt_s), sentence)
+    frames = first
+    for _ in range(CHAIN - 1):
+        tail = {view: pictures[-3:] for view, pictures in frames.items()}
+        frames, _ = planner.dream(request_from(tail, task, planner.step_dt_s), sentence)
+    return first, frames
 
 
 @torch.no_grad()
@@ -140,11 +158,8 @@ def locator_error(model: EmbeddedModel, held_out: ClipSet) -> dict[str, float]:
 class RetrievalBank:
     """The strongest simple rival: the training window with the nearest start and goal, painted by the same decoder on the same background."""
 
-    def __init__(self, model: EmbeddedModel, clips: ClipSet) -> None:
-        from vera_planner.training.dynamics import make_windows
-
-        self._model = model
-        self._windows = make_windows(clips, true_latents(model.layer, LayerFrames(clips, model.plates)), model.dynamics.size.horizon)
+    def __init__(self, model: EmbeddedModel, windows: Windows) -> None:
+        self._model, self._windows = model, windows
         std = model.dynamics.latent_std
         self._keys = torch.cat([self._windows.latents[self._windows.past[:, 2]] / std.norm(), 4 * self._windows.goals], dim=1)
 
