@@ -48,3 +48,16 @@ class TaskOutcome:
     def elapsed_s(self) -> float:
         """From acceptance to result, s."""
         return self.end_s - self.start_s
+
+
+def outcome_of(result: ExecuteTask.Result, *, start_s: float, end_s: float) -> TaskOutcome:
+    """Return a result of ExecuteTask in words."""
+    return TaskOutcome(
+        outcome=TASK_OUTCOMES.get(result.error_code, f'code {result.error_code}'),
+        text=result.error_msg,
+        task_id=result.task_id,
+        plans=result.plans,
+        start_s=start_s,
+        end_s=end_s,
+        moving_s=result.moving,
+    )

@@ -19,7 +19,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from std_srvs.srv import Trigger
 
-from vera_bringup.outcome import TASK_OUTCOMES, TaskOutcome
+from vera_bringup.outcome import TaskOutcome, outcome_of
 from vera_bringup.recorder import Recorder
 from vera_core.embodiment import Embodiment
 from vera_core.errors import VeraError
@@ -179,10 +179,8 @@ class Session:
         future.add_done_callback(lambda _: done.set())
         deadline = time.monotonic() + timeout_s
         while not done.wait(0.1):
-            if node and self._watch is not None and node in self._watch.lost:
-                # What it said last may still be on its way.
-                if done.wait(1.0):
-                    break
+            # What a node said last may still be on its way.
+            if node and self._watch is not None and node in self._watch.lost and not done.wait(1.0):
                 raise SessionError(f'{what} has no end any more: {node} is gone; {self._last_words()}')
             if time.monotonic() > deadline:
                 raise SessionError(f'{what} gave no answer within {timeout_s:.0f} s; {self._last_words()}')
@@ -237,19 +235,20 @@ class Session:
             raise SessionError(f"{node_name} refused {name} = '{text}': {answer.results[0].reason}")
         self.node.destroy_client(client)
 
-    def make_ready(self, *, timeout_s: float = 15.0) -> None:
-        """Bring the controller to ARMED, through `reset` and `arm` where needed."""
+    def make_ready(self, *, timeout_s: float = 60.0) -> None:
+        """Wait for a planner that has loaded, and bring the controller to ARMED, through `reset` and `arm` where needed.
 
-        def state() -> int | None:
-            return self._safety.state if self._safety else None
-
-        self.wait_for(lambda: state() is not None, timeout_s=timeout_s, what='a safety_status')
-        if state() == SafetyStatus.STOPPED_LATCHED:
+        Raises:
+            SessionError: If the planner has failed, or one of them is not ready in time.
+        """
+        self.wait_for(self._planner_has_loaded, timeout_s=timeout_s, what='the planner getting ready')
+        self.wait_for(lambda: self._safety is not None, timeout_s=timeout_s, what='a safety_status')
+        if self._is(SafetyStatus.STOPPED_LATCHED):
             self.trigger('reset')
-            self.wait_for(lambda: state() != SafetyStatus.STOPPED_LATCHED, timeout_s=timeout_s, what='the reset of the stop')
+            self.wait_for(lambda: not self._is(SafetyStatus.STOPPED_LATCHED), timeout_s=timeout_s, what='the reset of the stop')
         # Joint states may have been on their way for less time than the controller wants to see before it arms.
         deadline = time.monotonic() + timeout_s
-        while state() == SafetyStatus.DISARMED:
+        while self._is(SafetyStatus.DISARMED):
             try:
                 self.trigger('arm')
                 break
@@ -257,7 +256,15 @@ class Session:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
-        self.wait_for(lambda: state() == SafetyStatus.ARMED, timeout_s=timeout_s, what='arming')
+        self.wait_for(lambda: self._is(SafetyStatus.ARMED), timeout_s=timeout_s, what='arming')
+
+    def _planner_has_loaded(self) -> bool:
+        if self._planner is not None and self._planner.state == PlannerStatus.FAILED:
+            raise SessionError(f'the planner has failed: {self._planner.text}')
+        return self._planner is not None and bool(self._planner.model)
+
+    def _is(self, state: int) -> bool:
+        return self._safety is not None and self._safety.state == state
 
     def cancel(self) -> None:
         """Ask for the end of the task that another thread waits for in `execute`."""
@@ -266,11 +273,7 @@ class Session:
             self._wait_future(goal.cancel_goal_async(), timeout_s=5.0, what='the cancellation')
 
     def execute(
-        self,
-        prompt: str,
-        *,
-        max_duration_s: float = 0.0,
-        on_feedback: Callable[[ExecuteTask.Feedback], None] = lambda _: None,
+        self, prompt: str, *, max_duration_s: float = 0.0, on_feedback: Callable[[ExecuteTask.Feedback], None] = lambda _: None
     ) -> TaskOutcome:
         """Give the robot a sentence and wait for the end.
 
@@ -282,22 +285,11 @@ class Session:
         if not self._execute.wait_for_server(timeout_sec=20.0):
             raise SessionError('action execute_task is not offered by any node')
         goal = ExecuteTask.Goal(prompt=prompt, max_duration=float(max_duration_s))
-        handle = self._goal = self._wait_future(
-            self._execute.send_goal_async(goal, feedback_callback=lambda feedback: on_feedback(feedback.feedback)),
-            timeout_s=10.0,
-            what='the goal',
-        )
+        sent = self._execute.send_goal_async(goal, feedback_callback=lambda feedback: on_feedback(feedback.feedback))
+        handle = self._goal = self._wait_future(sent, timeout_s=10.0, what='the goal')
         start_s = self.now_s
         if not handle.accepted:
-            return TaskOutcome(
-                outcome='rejected',
-                text=f'the goal was rejected; {self._last_words()}',
-                task_id=0,
-                plans=0,
-                start_s=start_s,
-                end_s=start_s,
-                moving_s=0.0,
-            )
+            raise SessionError(f'the goal was rejected; {self._last_words()}')
         patience_s = (max_duration_s or 60.0) + 30.0
         try:
             result = self._wait_future(handle.get_result_async(), timeout_s=patience_s, what='the task', node='executive_node').result
@@ -306,12 +298,4 @@ class Session:
             raise
         finally:
             self._goal = None
-        return TaskOutcome(
-            outcome=TASK_OUTCOMES.get(result.error_code, f'code {result.error_code}'),
-            text=result.error_msg,
-            task_id=result.task_id,
-            plans=result.plans,
-            start_s=start_s,
-            end_s=self.now_s,
-            moving_s=result.moving,
-        )
+        return outcome_of(result, start_s=start_s, end_s=self.now_s)
