@@ -35,8 +35,9 @@ class TrainingOptions:
     batch: int = 8
     """Pictures per step."""
     learning_rate: float = 3e-3
-    action_share: float = 0.0
-    """Last share of the time, in which the action loss is on. With exact labels it made the field worse and the recovered motion no better."""
+    action_share: float = 0.15
+    """Last share of the time, in which the action loss is on. It gave a little of the field's R² (.989 to .987) for a better joint step from
+    estimated flow (relative error .21 to .16; one seed, 240 held-out pairs)."""
     action_learning_rate: float = 4e-4
     ridge: float = SolveSettings().ridge
     """Ridge of the action loss, px²/rad²; the running system's."""
