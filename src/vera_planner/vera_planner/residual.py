@@ -32,12 +32,12 @@ def carry_residual(
     """
     out = np.array(dreamt)
     residual = (real.astype(np.float32) - decoded_now.astype(np.float32)) * (alpha_now[..., None] > 0.3)
-    flow_finder = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow_finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow_finder.setFinestScale(1)
     rows, cols = real.shape[:2]
     v, u = np.mgrid[0:rows, 0:cols].astype(np.float32)
     grey_now = cv2.cvtColor(decoded_now, cv2.COLOR_RGB2GRAY)
-    flow: Array | None = None
+    flow: Array = np.zeros((rows, cols, 2), np.float32)
     for k in range(min(count, len(out))):
         grey = cv2.cvtColor(dreamt[k], cv2.COLOR_RGB2GRAY)
         flow = flow_finder.calc(grey, grey_now, flow)  # where each dreamt pixel came from; the last frame's answer is the first guess
