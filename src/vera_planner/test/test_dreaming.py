@@ -26,7 +26,15 @@ def show(core: Dreaming, now_ns: int) -> None:
 
 def answer(request: PlanRequest) -> VideoPlan:
     frames = {view: np.repeat(pictures[-1].rgb[None], 3, axis=0) for view, pictures in request.context.items()}
-    return VideoPlan(plan_id=request.plan_id, task_id=request.task_id, prompt=request.prompt, stamp_ns=request.stamp_ns, step_dt_s=0.3, frames=frames, inference_s=0.2)
+    return VideoPlan(
+        plan_id=request.plan_id,
+        task_id=request.task_id,
+        prompt=request.prompt,
+        stamp_ns=request.stamp_ns,
+        step_dt_s=0.3,
+        frames=frames,
+        inference_s=0.2,
+    )
 
 
 def test_task_is_planned_followed_and_planned_again() -> None:

@@ -75,7 +75,10 @@ def test_video_shows_the_views_side_by_side(tmp_path: Path) -> None:
         ({'frames_front': np.zeros((4, 8, 8, 3)), 'frames_side': np.zeros((4, 8, 8, 3))}, 'dtype uint8'),
         ({'frames_front': np.zeros((4, 8, 8, 3), np.uint8), 'frames_side': np.zeros((3, 8, 8, 3), np.uint8)}, 'same number'),
         ({'frames_front': np.zeros((1, 8, 8, 3), np.uint8), 'frames_side': np.zeros((1, 8, 8, 3), np.uint8)}, '2 to 400 are needed'),
-        ({'frames_front': np.zeros((4, 8, 8, 3), np.uint8), 'frames_side': np.zeros((4, 8, 8, 3), np.uint8), 'step_dt_s': np.nan}, 'step_dt_s = nan'),
+        (
+            {'frames_front': np.zeros((4, 8, 8, 3), np.uint8), 'frames_side': np.zeros((4, 8, 8, 3), np.uint8), 'step_dt_s': np.nan},
+            'step_dt_s = nan',
+        ),
     ],
 )
 def test_unusable_recordings_are_refused_in_words(tmp_path: Path, content: dict[str, np.ndarray] | None, text: str) -> None:

@@ -106,7 +106,7 @@ def test_stage_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
         progress, net = stage(100.0)
         assert progress.steps > before['steps']
         assert progress.steps <= 201  # one step per 0.05 s of a 10 s budget, not a second budget from zero
-        assert float(net.weight.detach()) == pytest.approx(3.0, abs=0.2)
+        assert float(net.weight.detach()) == pytest.approx(3.0, abs=0.4)  # it starts near 0; averaged weights trail a little
         assert stage(100.0)[0].steps == progress.steps  # a finished stage returns at once
     finally:
         loop.CHECKPOINT_EVERY_S = kept

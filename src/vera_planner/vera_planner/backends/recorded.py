@@ -62,7 +62,9 @@ class RecordedPlanner:
         first = int(request.task_age_s / self.step_dt_s) if request.task_age_s > self.step_dt_s else 0
         length = len(next(iter(self._frames.values())))
         if first >= length - 1:
-            raise PlanningError(f'the recording is over: it lasts {(length - 1) * self.step_dt_s:.1f} s, the task {request.task_age_s:.1f} s')
+            raise PlanningError(
+                f'the recording is over: it lasts {(length - 1) * self.step_dt_s:.1f} s, the task {request.task_age_s:.1f} s'
+            )
         return VideoPlan(
             plan_id=request.plan_id,
             task_id=request.task_id,
@@ -95,7 +97,9 @@ def _read_npz(path: Path, robot: Embodiment, step_dt_s: float) -> tuple[Frames, 
         if not pictures or pictures[0].dtype != np.uint8 or pictures[0].ndim != 3 or pictures[0].shape[2] != 3:
             raise ConfigError(f"recording '{path}': frames_{view} must have shape (T, H, W, 3) and dtype uint8")
     if len({len(pictures) for pictures in frames.values()}) != 1:
-        raise ConfigError(f"recording '{path}' has {[len(pictures) for pictures in frames.values()]} frames for {list(frames)}; all views need the same number")
+        raise ConfigError(
+            f"recording '{path}' has {[len(pictures) for pictures in frames.values()]} frames for {list(frames)}; all views need the same number"
+        )
     if not (np.isfinite(step) and step > 0):
         raise ConfigError(f"recording '{path}' has step_dt_s = {step}; it must be finite and > 0")
     return frames, step
@@ -105,7 +109,9 @@ def _read_video(path: Path, robot: Embodiment, step_dt_s: float) -> tuple[Frames
     capture = cv2.VideoCapture(str(path))
     rate = capture.get(cv2.CAP_PROP_FPS)
     if not capture.isOpened() or not rate > 0:
-        raise ConfigError(f"recording '{path}' is not a video that can be read; known are .npz, .mcap and what OpenCV reads (mp4, avi, ...)")
+        raise ConfigError(
+            f"recording '{path}' is not a video that can be read; known are .npz, .mcap and what OpenCV reads (mp4, avi, ...)"
+        )
     frames: dict[str, list[RgbArray]] = {view: [] for view in robot.view_names}
     index = 0
     while len(frames[robot.view_names[0]]) <= MAX_FRAMES:
@@ -132,7 +138,9 @@ def _read_mcap(path: Path, robot: Embodiment, step_dt_s: float) -> tuple[Frames,
     start_ns: int | None = None
     try:
         with path.open('rb') as file:
-            for _, channel, message, decoded in make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages(topics=list(topics)):
+            for _, channel, message, decoded in make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages(
+                topics=list(topics)
+            ):
                 view = topics[channel.topic]
                 start_ns = message.log_time if start_ns is None else start_ns
                 if (message.log_time - start_ns) * 1e-9 >= len(frames[view]) * step_dt_s - 1e-3 and len(frames[view]) <= MAX_FRAMES:
@@ -154,7 +162,11 @@ def _decode(message: Any, path: Path) -> RgbArray:
         return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
     if message.encoding not in ('rgb8', 'bgr8') or len(message.data) != message.step * message.height:
         raise ConfigError(f"recording '{path}' holds a picture with encoding '{message.encoding}'; rgb8 or bgr8 is needed")
-    picture = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)[:, : 3 * message.width].reshape(message.height, message.width, 3)
+    picture = (
+        np.frombuffer(message.data, np.uint8)
+        .reshape(message.height, message.step)[:, : 3 * message.width]
+        .reshape(message.height, message.width, 3)
+    )
     return picture if message.encoding == 'rgb8' else np.ascontiguousarray(picture[:, :, ::-1])
 
 
