@@ -11,7 +11,7 @@ import pytest
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
-from vera_bringup.session import SessionError
+from vera_bringup.asking import SessionError
 from vera_core.ros import qos
 from vera_core.ros.messages import from_ns
 from vera_msgs.msg import JointVelocityEstimate, SafetyStatus

@@ -53,7 +53,7 @@ def test_what_the_robot_side_publishes_keeps_its_rates(graph):
 
 
 def test_a_scene_that_does_not_exist_is_refused(graph):
-    from vera_bringup.session import SessionError
+    from vera_bringup.asking import SessionError
 
     with pytest.raises(SessionError, match="no object 'purple_cube' in the scene; known: .*red_cube"):
         graph.session.reset_scene(1, 'purple_cube')

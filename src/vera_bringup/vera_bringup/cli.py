@@ -190,7 +190,7 @@ def main() -> None:
     except VeraError as error:
         Console(stderr=True, soft_wrap=True).print(f'vera: {error}', markup=False, highlight=False, style='red')
         # SessionError is imported late: at this point ROS is loaded already if it can be one.
-        session = sys.modules.get('vera_bringup.session')
+        session = sys.modules.get('vera_bringup.asking')
         sys.exit(1 if session is not None and isinstance(error, session.SessionError) else 2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from vera_bringup.asking import SessionError
 from vera_bringup.recordings import ExpertClips
-from vera_bringup.session import SessionError
 from vera_bringup.statistics import median, percentile, wilson_interval
 from vera_bringup.supervision import running_system
 from vera_bringup.system import PLANNERS, load_system

@@ -11,7 +11,8 @@ from types import FrameType
 from rich.console import Console
 from rich.text import Text
 
-from vera_bringup.session import Session, SessionError
+from vera_bringup.asking import SessionError
+from vera_bringup.session import Session
 from vera_bringup.supervision import START_PATIENCE_S, check_deaths
 from vera_bringup.system import SystemSpec
 from vera_bringup.up import SystemProcesses

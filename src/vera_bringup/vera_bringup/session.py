@@ -19,19 +19,15 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from std_srvs.srv import Trigger
 
+from vera_bringup.asking import Asker, SessionError
 from vera_bringup.outcome import TaskOutcome, outcome_of
 from vera_bringup.recorder import Recorder
 from vera_core.embodiment import Embodiment
-from vera_core.errors import VeraError
 from vera_core.ros import qos
 from vera_core.ros.alive import AliveWatch
 from vera_msgs.action import ExecuteTask
 from vera_msgs.msg import PlannerStatus, SafetyStatus, SceneStatus
 from vera_msgs.srv import ResetScene
-
-
-class SessionError(VeraError):
-    """The running system did not do what it was asked; the text says which part and what it last reported."""
 
 
 class Session:
@@ -75,6 +71,7 @@ class Session:
         self._running = True
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
+        self._asker = Asker(self._executor, self._last_words, lambda name: self._watch is not None and name in self._watch.lost)
         self._thread = threading.Thread(target=self._spin, name='session', daemon=True)
         self._thread.start()
 
@@ -173,31 +170,13 @@ class Session:
                 raise SessionError(f'no sign of life from {", ".join(missing)} within {timeout_s:.0f} s')
             time.sleep(0.05)
 
-    def _wait_future(self, future: Any, *, timeout_s: float, what: str, node: str = '') -> Any:
-        """Wait for an answer; give up early when the node it should come from is known to be gone."""
-        done = threading.Event()
-        future.add_done_callback(lambda _: done.set())
-        deadline = time.monotonic() + timeout_s
-        while not done.wait(0.1):
-            # What a node said last may still be on its way.
-            if node and self._watch is not None and node in self._watch.lost and not done.wait(1.0):
-                raise SessionError(f'{what} has no end any more: {node} is gone; {self._last_words()}')
-            if time.monotonic() > deadline:
-                raise SessionError(f'{what} gave no answer within {timeout_s:.0f} s; {self._last_words()}')
-        return future.result()
-
-    def _call(self, client: Any, request: Any, *, what: str, timeout_s: float = 20.0) -> Any:
-        if not client.wait_for_service(timeout_sec=timeout_s):
-            raise SessionError(f'{what} is not offered by any node')
-        return self._wait_future(client.call_async(request), timeout_s=timeout_s, what=what)
-
     def reset_scene(self, seed: int, target: str = '') -> SceneStatus:
         """Draw a new scene, put the arm at its start and wait until the simulator reports it.
 
         Raises:
             SessionError: If the simulator refuses; the text is its reason.
         """
-        answer = self._call(
+        answer = self._asker.call(
             self._reset_scene,
             ResetScene.Request(seed=seed, target=target),
             what='service sim/reset_scene',
@@ -218,7 +197,7 @@ class Session:
         Raises:
             SessionError: If the controller refuses.
         """
-        answer = self._call(self._triggers[name], Trigger.Request(), what=f'service {name}')
+        answer = self._asker.call(self._triggers[name], Trigger.Request(), what=f'service {name}')
         if not answer.success:
             raise SessionError(f'{name} was refused: {answer.message}')
         return str(answer.message)
@@ -230,7 +209,9 @@ class Session:
             SessionError: If the node refuses; the text is its reason.
         """
         client = self.node.create_client(SetParameters, f'{node_name}/set_parameters')
-        answer = self._call(client, SetParameters.Request(parameters=[Parameter(name, value=text).to_parameter_msg()]), what=f'{node_name}')
+        answer = self._asker.call(
+            client, SetParameters.Request(parameters=[Parameter(name, value=text).to_parameter_msg()]), what=f'{node_name}'
+        )
         if not answer.results[0].successful:
             raise SessionError(f"{node_name} refused {name} = '{text}': {answer.results[0].reason}")
         self.node.destroy_client(client)
@@ -270,7 +251,7 @@ class Session:
         """Ask for the end of the task that another thread waits for in `execute`."""
         goal = self._goal
         if goal is not None:
-            self._wait_future(goal.cancel_goal_async(), timeout_s=5.0, what='the cancellation')
+            self._asker.ask(goal.cancel_goal_async, timeout_s=5.0, what='the cancellation')
 
     def execute(
         self, prompt: str, *, max_duration_s: float = 0.0, on_feedback: Callable[[ExecuteTask.Feedback], None] = lambda _: None
@@ -285,14 +266,17 @@ class Session:
         if not self._execute.wait_for_server(timeout_sec=20.0):
             raise SessionError('action execute_task is not offered by any node')
         goal = ExecuteTask.Goal(prompt=prompt, max_duration=float(max_duration_s))
-        sent = self._execute.send_goal_async(goal, feedback_callback=lambda feedback: on_feedback(feedback.feedback))
-        handle = self._goal = self._wait_future(sent, timeout_s=10.0, what='the goal')
+
+        def send() -> Any:
+            return self._execute.send_goal_async(goal, feedback_callback=lambda feedback: on_feedback(feedback.feedback))
+
+        handle = self._goal = self._asker.ask(send, timeout_s=10.0, what='the goal')
         start_s = self.now_s
         if not handle.accepted:
             raise SessionError(f'the goal was rejected; {self._last_words()}')
         patience_s = (max_duration_s or 60.0) + 30.0
         try:
-            result = self._wait_future(handle.get_result_async(), timeout_s=patience_s, what='the task', node='executive_node').result
+            result = self._asker.ask(handle.get_result_async, timeout_s=patience_s, what='the task', node='executive_node').result
         except BaseException:
             handle.cancel_goal_async()
             raise

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rclpy.qos import QoSProfile
 
-from vera_bringup.session import Session, SessionError
+from vera_bringup.asking import SessionError
+from vera_bringup.session import Session
 from vera_bringup.system import SystemSpec
 from vera_bringup.up import SystemProcesses
 from vera_core.embodiment import load_embodiment
