@@ -81,7 +81,7 @@ class ExecutiveParams:
     robot: str = field(default='panda', metadata=_meta('embodiment name or path of its YAML file'))
     default_duration_s: float = _number(30.0, 'time limit of a task that gives none', unit='s', bounds=(1.0, 600.0))
     done_rms_rad: float = _number(
-        0.012, 'a task may be done when the wanted joint step is this small (rms over the joints)', unit='rad', bounds=(0.001, 0.5)
+        0.008, 'a task may be done when the wanted joint step is this small (rms over the joints)', unit='rad', bounds=(0.001, 0.5)
     )
     done_remaining_px: float = _number(
         3.0, 'a task may be done when the motion missing to the last plan frame is this small', unit='px', bounds=(0.1, 50.0)

@@ -33,9 +33,9 @@ class FollowSettings:
     """From this much flow on, plan time waits for the arm."""
     converge_px: float = 4.0
     """With less motion than this missing to the last frame, aim at the last frame."""
-    converge_dt_s: float = 0.35
+    converge_dt_s: float = 0.25
     """Shortest time asked for when aiming at the last frame, s."""
-    converge_longest_dt_s: float = 0.6
+    converge_longest_dt_s: float = 0.35
     """Longest time asked for then, s: a plan that ends in stillness does not have to be waited out."""
     view_spread_s: float = 0.15
     """Pictures of different views may be taken this far apart, s."""
