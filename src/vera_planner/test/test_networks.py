@@ -39,7 +39,7 @@ def test_robot_layer_has_the_shapes_it_promises() -> None:
     for colour, alpha in net.decode(latent).values():
         assert colour.shape == (2, 3, 32, 48)
         assert alpha.shape == (2, 1, 32, 48)
-        assert 0 <= float(alpha.min()) <= float(alpha.max()) <= 1
+        assert 0 <= float(alpha.detach().min()) <= float(alpha.detach().max()) <= 1
 
 
 def fitted_dynamics() -> Dynamics:

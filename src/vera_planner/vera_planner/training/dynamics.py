@@ -58,7 +58,7 @@ def make_windows(clips: ClipSet, latents: Tensor, horizon: int) -> Windows:
 
 
 def dynamics_loss(net: Dynamics, windows: Windows, index: Tensor, generator: torch.Generator, picture_px: float) -> Tensor:
-    """Squared error of the trajectories over that of standing still, frames weighted by `frame_motion`; 1 is useless, 0 is perfect."""
+    """Variance-weighted squared error of the clean coefficients, relative to predicting the mean; 1 is useless, 0 is perfect."""
     count = len(index)
     at_rest = torch.rand(count, generator=generator) < FROM_REST_SHARE
     chosen = windows.firsts[torch.randint(0, len(windows.firsts), (count,), generator=generator)]
@@ -83,20 +83,9 @@ def dynamics_loss(net: Dynamics, windows: Windows, index: Tensor, generator: tor
     noise = torch.randn(clean.shape, generator=generator)
     mixed = (1 - level[:, None]) * clean + level[:, None] * noise
     made = net(mixed, level, noisy_context, known, goals)
-    error = net.expand(made.float()) - net.expand(clean)
-    share = frame_motion(net).rsqrt()
-    total: Tensor = (error.square().sum(dim=2) * share).sum(dim=1).mean() / (frame_motion(net) * share).sum()
+    weight = net.spread.square() / net.spread.square().sum()
+    total: Tensor = ((made.float() - clean).square() * weight).sum(dim=1).mean()
     return total
-
-
-def frame_motion(net: Dynamics) -> Tensor:
-    """Return how far the latent is from the present one at each frame on average, squared, shape (T,).
-
-    The loss divides by its square root: early frames move little, but a controller follows them before the next plan comes.
-    """
-    shape = (net.size.horizon, net.size.latent)
-    spread = (net.spread.square() @ net.basis.square()).view(shape)
-    return (net.mean.view(shape).square() + spread).sum(dim=1)
 
 
 @torch.no_grad()
