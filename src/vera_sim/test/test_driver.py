@@ -125,3 +125,15 @@ def test_arm_recovers_smoothly_after_a_jump_of_the_reference() -> None:
     acceleration = np.diff(path, n=2, axis=0) / TICK**2
     assert (np.abs(acceleration) <= np.array([joint.acceleration for joint in ROBOT.joints]) * 1.01).all()
     np.testing.assert_allclose(path[-1], ROBOT.home + 0.1, atol=1e-3)
+
+
+def test_second_move_starts_where_the_first_one_ended_without_a_jump() -> None:
+    driver = started()
+    first, second = ROBOT.home + 0.3, ROBOT.home - 0.2
+    driver.accept(NAMES, 0.0, *minimum_jerk_move(ROBOT.home, first, np.full(7, 0.8)), 0.0)
+    run(driver, 0.0, 2.0)
+    driver.accept(NAMES, 2.0, *minimum_jerk_move(first, second, np.full(7, 0.8)), 2.0)
+    path = run(driver, 2.0, 5.0)
+    counts = driver.violations
+    assert (counts.position, counts.velocity, counts.acceleration, counts.jerk) == (0, 0, 0, 0)
+    np.testing.assert_allclose(path[-1], second, atol=1e-9)

@@ -8,6 +8,7 @@ the current desired state before the first point) and, unlike it, enforces and c
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +36,11 @@ class Trajectory:
     accelerations: FloatArray
     """Shape (P, n), rad/s²."""
 
+    @property
+    def begins_s(self) -> float:
+        """When its first point is due, s."""
+        return self.start_s + float(self.times[0])
+
 
 @dataclass(slots=True)
 class Violations:
@@ -53,6 +59,15 @@ class _State:
     acceleration: FloatArray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Accepted:
+    """A trajectory, and where the reference was when it was accepted."""
+
+    trajectory: Trajectory
+    before: _State
+    accepted_s: float
+
+
 @dataclass(slots=True, eq=False)
 class TrajectoryDriver:
     """Turns trajectories into a joint reference, one tick at a time. Time comes in as an argument."""
@@ -61,9 +76,7 @@ class TrajectoryDriver:
     tick_s: float
     violations: Violations = field(default_factory=Violations)
     rejected: int = 0
-    _trajectory: Trajectory | None = None
-    _before: _State | None = None
-    _accepted_s: float = 0.0
+    _trajectories: deque[_Accepted] = field(default_factory=deque)
     _last: _State | None = None
     _wanted: _State = field(init=False)
     _limits: dict[str, FloatArray] = field(default_factory=dict)
@@ -78,7 +91,7 @@ class TrajectoryDriver:
         zero = np.zeros(len(self.robot.joints))
         self._last = _State(np.array(position, float), zero, zero.copy())
         self._wanted = self._last
-        self._trajectory = None
+        self._trajectories.clear()
         self.violations = Violations()
         self.rejected = 0
 
@@ -90,13 +103,24 @@ class TrajectoryDriver:
         if refusal is not None:
             self.rejected += 1
             return refusal
+        if self._last is None:
+            raise RuntimeError('reset() gives the driver its first position')
         order = [names.index(name) for name in self.robot.joint_names]
-        self._before = self._last
-        self._accepted_s = now_s
-        self._trajectory = Trajectory(
+        trajectory = Trajectory(
             start_s=stamp_s or now_s, times=times, positions=positions[:, order], velocities=velocities[:, order], accelerations=accelerations[:, order]
         )
+        # A rolling command repeats points of the one before it: that one stays in force until the first of them is due, so nothing jumps when the
+        # driver lags. Any other command takes over at once, from the current desired state, as joint_trajectory_controller does.
+        if not self._shares_first_point(trajectory):
+            self._trajectories.clear()
+        self._trajectories.append(_Accepted(trajectory, self._last, now_s))
         return None
+
+    def _shares_first_point(self, trajectory: Trajectory) -> bool:
+        if not self._trajectories:
+            return False
+        there = self._at(self._trajectories[-1], trajectory.begins_s)
+        return bool(np.abs(there.position - trajectory.positions[0]).max() < 1e-5 and np.abs(there.velocity - trajectory.velocities[0]).max() < 1e-3)
 
     def _check(
         self, names: list[str], stamp_s: float, times: FloatArray, positions: FloatArray, velocities: FloatArray, accelerations: FloatArray, now_s: float
@@ -153,10 +177,16 @@ class TrajectoryDriver:
         self._wanted = _State(wanted.position, velocity, acceleration)
 
     def _sample(self, now_s: float) -> _State:
-        trajectory, last = self._trajectory, self._last
+        last = self._last
         assert last is not None
-        if trajectory is None:
+        while len(self._trajectories) > 1 and self._trajectories[1].trajectory.begins_s <= now_s:
+            self._trajectories.popleft()
+        if not self._trajectories:
             return _State(last.position, np.zeros_like(last.velocity), np.zeros_like(last.velocity))
+        return self._at(self._trajectories[0], now_s)
+
+    def _at(self, accepted: _Accepted, now_s: float) -> _State:
+        trajectory = accepted.trajectory
         elapsed = now_s - trajectory.start_s
         if elapsed >= trajectory.times[-1]:
             return _State(trajectory.positions[-1], trajectory.velocities[-1], trajectory.accelerations[-1])
@@ -166,8 +196,8 @@ class TrajectoryDriver:
             start_s = float(trajectory.times[index - 1])
             begin = _State(trajectory.positions[index - 1], trajectory.velocities[index - 1], trajectory.accelerations[index - 1])
         else:
-            begin = self._before or last
-            start_s = min(self._accepted_s - trajectory.start_s, float(trajectory.times[0]) - 1e-6)
+            begin = accepted.before
+            start_s = min(accepted.accepted_s - trajectory.start_s, float(trajectory.times[0]) - 1e-6)
         return quintic(begin, end, float(trajectory.times[index]) - start_s, elapsed - start_s)
 
 
