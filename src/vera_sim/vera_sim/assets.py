@@ -39,7 +39,9 @@ def panda_folder() -> Path:
     try:
         files = metadata.files('dm_robotics-panda') or []
     except metadata.PackageNotFoundError as error:
-        raise ConfigError("the robot description 'dm_robotics-panda' is not installed; run: pip install --no-deps dm_robotics-panda==0.4.8") from error
+        raise ConfigError(
+            "the robot description 'dm_robotics-panda' is not installed; run: pip install --no-deps dm_robotics-panda==0.4.8"
+        ) from error
     for file in files:
         if file.name == 'panda.xml':
             return Path(str(file.locate())).parent
@@ -49,7 +51,9 @@ def panda_folder() -> Path:
 def cache_folder() -> Path:
     """Folder that holds the simplified meshes and textures; they are made on the first call."""
     source = panda_folder()
-    key = hashlib.sha256(f'{_VERSION} {FACES_PER_LINK} {metadata.version("dm_robotics-panda")} {metadata.version("fast-simplification")}'.encode()).hexdigest()[:12]
+    key = hashlib.sha256(
+        f'{_VERSION} {FACES_PER_LINK} {metadata.version("dm_robotics-panda")} {metadata.version("fast-simplification")}'.encode()
+    ).hexdigest()[:12]
     base = Path(os.environ.get('XDG_CACHE_HOME', Path.home() / '.cache')) / 'vera_sim'
     target = base / f'panda-{key}'
     if not target.is_dir():
@@ -69,7 +73,10 @@ def cache_folder() -> Path:
 
 
 def _simplify(source: Path, target: Path) -> None:
-    palette = cv2.cvtColor(cv2.imread(str(source / 'panda.png')), cv2.COLOR_BGR2RGB)
+    picture = cv2.imread(str(source / 'panda.png'))
+    if picture is None:
+        raise ConfigError(f'{source} holds no readable panda.png; install dm_robotics-panda 0.4.8 again')
+    palette = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     for link in LINKS:
         points, uv, corners, uv_corners = _read_obj(source / f'{link}.obj')
         colours = _face_colours(uv, uv_corners, palette)
@@ -82,7 +89,7 @@ def _simplify(source: Path, target: Path) -> None:
                 vertices, faces = fast_simplification.simplify(vertices.astype(np.float32), faces.astype(np.int32), target_count=budget)
             if len(faces) < 4:
                 continue
-            # The finger's mesh alone is too thin for the palette's transparent tones; colours go into the name and back out as rgba.
+            # The colour travels in the file's name and comes back out as rgba.
             name = f'{link}_{index}_{colour[0]:02x}{colour[1]:02x}{colour[2]:02x}.obj'
             _write_obj(target / name, vertices, faces)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -84,7 +85,9 @@ def make_clip(world: World, seed: int, *, target: str | None = None, low_start: 
     )
 
 
-def write_dataset(folder: Path, seeds: range, *, clips_per_shard: int = 25, low_share: float = 0.25, on_clip: Callable[[int], None] | None = None) -> None:
+def write_dataset(
+    folder: Path, seeds: range, *, clips_per_shard: int = 25, low_share: float = 0.25, on_clip: Callable[[int], None] | None = None
+) -> None:
     """Write the clips of `seeds` as shards; shards that are already there are kept, so an interrupted run goes on where it was.
 
     Arrays of a shard (C clips, T frames in all): `start` (C + 1,) offsets, `target` (C,) colour index, `seed` (C,), and for every view
@@ -103,7 +106,7 @@ def write_dataset(folder: Path, seeds: range, *, clips_per_shard: int = 25, low_
             clips.append(make_clip(world, seed, low_start=low))
             if on_clip is not None:
                 on_clip(seed)
-        arrays: dict[str, Array] = {
+        arrays: dict[str, Any] = {
             'start': np.cumsum([0, *(len(clip.joints) for clip in clips)]),
             'target': np.array([colours.index(clip.target.removesuffix('_cube')) for clip in clips]),
             'seed': np.array([clip.seed for clip in clips]),

@@ -96,7 +96,14 @@ class TrajectoryDriver:
         self.rejected = 0
 
     def accept(
-        self, names: list[str], stamp_s: float, times: FloatArray, positions: FloatArray, velocities: FloatArray, accelerations: FloatArray, now_s: float
+        self,
+        names: list[str],
+        stamp_s: float,
+        times: FloatArray,
+        positions: FloatArray,
+        velocities: FloatArray,
+        accelerations: FloatArray,
+        now_s: float,
     ) -> Refusal | None:
         """Take a trajectory over from now on, or return why it is refused (the running one goes on)."""
         refusal = self._check(names, stamp_s, times, positions, velocities, accelerations, now_s)
@@ -107,7 +114,11 @@ class TrajectoryDriver:
             raise RuntimeError('reset() gives the driver its first position')
         order = [names.index(name) for name in self.robot.joint_names]
         trajectory = Trajectory(
-            start_s=stamp_s or now_s, times=times, positions=positions[:, order], velocities=velocities[:, order], accelerations=accelerations[:, order]
+            start_s=stamp_s or now_s,
+            times=times,
+            positions=positions[:, order],
+            velocities=velocities[:, order],
+            accelerations=accelerations[:, order],
         )
         # A rolling command repeats points of the one before it: that one stays in force until the first of them is due, so nothing jumps when the
         # driver lags. Any other command takes over at once, from the current desired state, as joint_trajectory_controller does.
@@ -120,10 +131,19 @@ class TrajectoryDriver:
         if not self._trajectories:
             return False
         there = self._at(self._trajectories[-1], trajectory.begins_s)
-        return bool(np.abs(there.position - trajectory.positions[0]).max() < 1e-5 and np.abs(there.velocity - trajectory.velocities[0]).max() < 1e-3)
+        return bool(
+            np.abs(there.position - trajectory.positions[0]).max() < 1e-5 and np.abs(there.velocity - trajectory.velocities[0]).max() < 1e-3
+        )
 
     def _check(
-        self, names: list[str], stamp_s: float, times: FloatArray, positions: FloatArray, velocities: FloatArray, accelerations: FloatArray, now_s: float
+        self,
+        names: list[str],
+        stamp_s: float,
+        times: FloatArray,
+        positions: FloatArray,
+        velocities: FloatArray,
+        accelerations: FloatArray,
+        now_s: float,
     ) -> Refusal | None:
         expected = self.robot.joint_names
         if sorted(names) != sorted(expected):
@@ -133,11 +153,16 @@ class TrajectoryDriver:
             if array.shape != shape or not len(times):
                 return Refusal('wrong_length', f'{label} have shape {array.shape} but {shape} was expected, with at least one point')
             if not np.isfinite(array).all():
-                return Refusal('not_finite', f'{label} hold {int((~np.isfinite(array)).sum())} values that are not finite; the whole trajectory is refused')
+                return Refusal(
+                    'not_finite',
+                    f'{label} hold {int((~np.isfinite(array)).sum())} values that are not finite; the whole trajectory is refused',
+                )
         if (np.diff(times) <= 0).any() or times[0] < 0:
             return Refusal('times', f'time_from_start must rise strictly from 0 on; got {np.round(times[:5], 4).tolist()} ...')
         if np.abs(velocities[-1]).max() > 1e-6:
-            return Refusal('moving_end', f'the last point moves at up to {np.abs(velocities[-1]).max():.3f} rad/s; a trajectory must end at rest')
+            return Refusal(
+                'moving_end', f'the last point moves at up to {np.abs(velocities[-1]).max():.3f} rad/s; a trajectory must end at rest'
+            )
         if stamp_s and stamp_s + times[-1] <= now_s:
             return Refusal('ended', f'the trajectory ended {now_s - stamp_s - times[-1]:.3f} s ago; check the clocks of sender and driver')
         return None

@@ -22,7 +22,7 @@ DOWN = np.diag([1.0, -1.0, -1.0])
 def touch_point(world: World, cube: str) -> FloatArray:
     """Where the fingertip ends in a touch, base frame, shape (3,), m: under the middle of the top face."""
     found = world.scene.cube(cube)
-    return found.top - np.array([0.0, 0.0, PRESS_M])
+    return np.asarray(found.top - np.array([0.0, 0.0, PRESS_M]))
 
 
 def sample_start(seed: int, *, low: bool = False) -> FloatArray:
@@ -78,7 +78,9 @@ def reach_path(world: World, cube: str, q_start: FloatArray, *, dt_s: float, see
     return path
 
 
-def solve_pose(arm: _Kinematics, position: FloatArray, rotation: FloatArray, q_start: FloatArray, q_reference: FloatArray) -> tuple[FloatArray, float]:
+def solve_pose(
+    arm: _Kinematics, position: FloatArray, rotation: FloatArray, q_start: FloatArray, q_reference: FloatArray
+) -> tuple[FloatArray, float]:
     """Find joints for a fingertip pose by damped least squares with a null-space pull; returns joints and the position error, m."""
     q = np.array(q_start, float)
     error = np.zeros(3)

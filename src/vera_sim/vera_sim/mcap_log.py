@@ -65,20 +65,51 @@ class McapLog:
 
     def image(self, topic: str, stamp_ns: int, view: str, jpeg: bytes) -> None:
         """Add one compressed picture (JPEG bytes)."""
-        self._write(topic, 'sensor_msgs/msg/CompressedImage', stamp_ns, {'header': self._header(stamp_ns, f'{view}_optical_frame'), 'format': 'jpeg', 'data': jpeg})
+        self._write(
+            topic,
+            'sensor_msgs/msg/CompressedImage',
+            stamp_ns,
+            {'header': self._header(stamp_ns, f'{view}_optical_frame'), 'format': 'jpeg', 'data': jpeg},
+        )
 
     def joint_state(self, topic: str, stamp_ns: int, names: list[str], position: FloatArray, velocity: FloatArray) -> None:
         """Add measured joints, rad and rad/s."""
-        message = {'header': self._header(stamp_ns, ''), 'name': names, 'position': position.tolist(), 'velocity': velocity.tolist(), 'effort': []}
+        message = {
+            'header': self._header(stamp_ns, ''),
+            'name': names,
+            'position': position.tolist(),
+            'velocity': velocity.tolist(),
+            'effort': [],
+        }
         self._write(topic, 'sensor_msgs/msg/JointState', stamp_ns, message)
 
-    def trajectory(self, topic: str, stamp_ns: int, names: list[str], times: FloatArray, positions: FloatArray, velocities: FloatArray, accelerations: FloatArray) -> None:
+    def trajectory(
+        self,
+        topic: str,
+        stamp_ns: int,
+        names: list[str],
+        times: FloatArray,
+        positions: FloatArray,
+        velocities: FloatArray,
+        accelerations: FloatArray,
+    ) -> None:
         """Add a command: P points of n joints."""
         points = [
-            {'positions': q.tolist(), 'velocities': v.tolist(), 'accelerations': a.tolist(), 'effort': [], 'time_from_start': time_message(int(t * 1e9))}
+            {
+                'positions': q.tolist(),
+                'velocities': v.tolist(),
+                'accelerations': a.tolist(),
+                'effort': [],
+                'time_from_start': time_message(int(t * 1e9)),
+            }
             for t, q, v, a in zip(times, positions, velocities, accelerations, strict=True)
         ]
-        self._write(topic, 'trajectory_msgs/msg/JointTrajectory', stamp_ns, {'header': self._header(stamp_ns, ''), 'joint_names': names, 'points': points})
+        self._write(
+            topic,
+            'trajectory_msgs/msg/JointTrajectory',
+            stamp_ns,
+            {'header': self._header(stamp_ns, ''), 'joint_names': names, 'points': points},
+        )
 
     def _header(self, stamp_ns: int, frame: str) -> dict[str, Any]:
         return {'stamp': time_message(stamp_ns), 'frame_id': frame}

@@ -7,6 +7,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -24,8 +25,8 @@ JOINT_DAMPING = 1.0
 ARMATURE = 0.1
 # Foam: a fingertip that presses sinks in by some millimetres instead of stopping dead.
 FOAM = '-350 -25'
-WORLD_CONTACT = {'contype': '2', 'conaffinity': '3'}
-ROBOT_CONTACT = {'contype': '1', 'conaffinity': '2'}
+WORLD_CONTACT: dict[str, Any] = {'contype': '2', 'conaffinity': '3'}
+ROBOT_CONTACT: dict[str, Any] = {'contype': '1', 'conaffinity': '2'}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +81,7 @@ def build_model() -> mujoco.MjModel:
     for colour in COLOURS:
         _add_cube(world, colour)
     for name, camera in CAMERAS.items():
-        ET.SubElement(
-            world, 'camera', name=name, pos=_text(camera.position), xyaxes=_text(camera.xyaxes), fovy=str(camera.fovy_deg)
-        )
+        ET.SubElement(world, 'camera', name=name, pos=_text(camera.position), xyaxes=_text(camera.xyaxes), fovy=str(camera.fovy_deg))
     return mujoco.MjModel.from_xml_string(ET.tostring(root, encoding='unicode'))
 
 
@@ -91,17 +90,41 @@ def _text(values: FloatArray | tuple[float, ...]) -> str:
 
 
 def _add_room(asset: ET.Element, world: ET.Element) -> None:
-    ET.SubElement(asset, 'texture', name='sky', type='skybox', builtin='gradient', rgb1='0.42 0.46 0.52', rgb2='0.30 0.33 0.38', width='64', height='64')
+    ET.SubElement(
+        asset,
+        'texture',
+        name='sky',
+        type='skybox',
+        builtin='gradient',
+        rgb1='0.42 0.46 0.52',
+        rgb2='0.30 0.33 0.38',
+        width='64',
+        height='64',
+    )
     for name, repeat in (('table', '2 2'), ('wall', '3 3')):
         ET.SubElement(asset, 'texture', name=name, type='2d', file=f'{name}.png')
         ET.SubElement(asset, 'material', name=name, texture=name, texrepeat=repeat, specular='0', shininess='0', texuniform='false')
-    ET.SubElement(world, 'light', pos='0.8 -1.2 2.4', dir='-0.2 0.45 -1', diffuse='0.55 0.55 0.52', specular='0.1 0.1 0.1', castshadow='false')
+    ET.SubElement(
+        world, 'light', pos='0.8 -1.2 2.4', dir='-0.2 0.45 -1', diffuse='0.55 0.55 0.52', specular='0.1 0.1 0.1', castshadow='false'
+    )
     ET.SubElement(world, 'light', pos='0.6 1.6 2.0', dir='-0.1 -0.7 -1', diffuse='0.30 0.30 0.33', specular='0 0 0', castshadow='false')
     ET.SubElement(
-        world, 'geom', name='table', type='box', size='0.75 0.75 0.02', pos='0.30 0 -0.02', material='table', **WORLD_CONTACT, friction='0.8 0.01 0.001'
+        world,
+        'geom',
+        name='table',
+        type='box',
+        size='0.75 0.75 0.02',
+        pos='0.30 0 -0.02',
+        material='table',
+        **WORLD_CONTACT,
+        friction='0.8 0.01 0.001',
     )
-    ET.SubElement(world, 'geom', name='wall_back', type='box', size='0.02 2.5 2', pos='-1.0 0 0.8', material='wall', contype='0', conaffinity='0')
-    ET.SubElement(world, 'geom', name='wall_left', type='box', size='2.5 0.02 2', pos='0.5 1.3 0.8', material='wall', contype='0', conaffinity='0')
+    ET.SubElement(
+        world, 'geom', name='wall_back', type='box', size='0.02 2.5 2', pos='-1.0 0 0.8', material='wall', contype='0', conaffinity='0'
+    )
+    ET.SubElement(
+        world, 'geom', name='wall_left', type='box', size='2.5 0.02 2', pos='0.5 1.3 0.8', material='wall', contype='0', conaffinity='0'
+    )
 
 
 def _add_cube(world: ET.Element, colour: str) -> None:
@@ -163,7 +186,9 @@ def _replace_meshes(body: ET.Element, meshes: list[str]) -> None:
                 colour = [int(name.split('_')[2][i : i + 2], 16) / 255 for i in (0, 2, 4)]
                 part = ET.SubElement(body, 'geom', type='mesh', mesh=Path(name).stem, rgba=_text(tuple(colour)) + ' 1', group='1', mass='0')
                 # Only the wrist and hand can meet the table and the cubes; MuJoCo collides their convex hulls.
-                part.attrib.update(ROBOT_CONTACT if link in ('link6', 'link7', 'hand') and colour[0] > 0.2 else {'contype': '0', 'conaffinity': '0'})
+                part.attrib.update(
+                    ROBOT_CONTACT if link in ('link6', 'link7', 'hand') and colour[0] > 0.2 else {'contype': '0', 'conaffinity': '0'}
+                )
 
 
 def _required(element: ET.Element, path: str) -> ET.Element:

@@ -31,7 +31,15 @@ PEAK_SPEED = np.array([0.8, 0.7, 0.8, 0.8, 1.8, 1.5, 2.0])
 SPREAD = np.array([0.45, 0.35, 0.4, 0.4, 0.6, 0.45, 0.8])
 
 
-def collect(robot: Embodiment, folder: Path, *, seconds: float, seed: int, seconds_per_file: float = 60.0, on_second: Callable[[float], None] | None = None) -> list[Path]:
+def collect(
+    robot: Embodiment,
+    folder: Path,
+    *,
+    seconds: float,
+    seed: int,
+    seconds_per_file: float = 60.0,
+    on_second: Callable[[float], None] | None = None,
+) -> list[Path]:
     """Record self-play of the simulated Panda; files that are complete already are kept, so an interrupted run goes on.
 
     Args:
@@ -69,7 +77,15 @@ def _scene(rng: np.random.Generator) -> Scene:
     return sample_scene(int(rng.integers(1 << 31)))
 
 
-def _record(robot: Embodiment, world: World, log: McapLog, length_s: float, rng: np.random.Generator, done_s: float, on_second: Callable[[float], None] | None) -> None:
+def _record(
+    robot: Embodiment,
+    world: World,
+    log: McapLog,
+    length_s: float,
+    rng: np.random.Generator,
+    done_s: float,
+    on_second: Callable[[float], None] | None,
+) -> None:
     world.set_scene(_scene(rng))
     q = _random_pose(robot, HOME, rng)
     world.set_joints(q)
@@ -101,7 +117,9 @@ def _record(robot: Embodiment, world: World, log: McapLog, length_s: float, rng:
             on_second(done_s + step * TIMESTEP_S)
 
 
-def minimum_jerk_move(q_from: FloatArray, q_to: FloatArray, peak_speed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def minimum_jerk_move(
+    q_from: FloatArray, q_to: FloatArray, peak_speed: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Sample a minimum-jerk move with all joints in step: times (P,), positions, velocities, accelerations (P, n)."""
     # The peak speed of a minimum-jerk profile is 1.875 times its mean.
     duration = max(0.5, float((1.875 * np.abs(q_to - q_from) / peak_speed).max()))

@@ -17,14 +17,14 @@ import numpy as np
 from rclpy._rclpy_pybind11 import RCLError
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
-from vera_msgs.msg import SceneStatus
-from vera_msgs.srv import ResetScene
 
 from vera_core.errors import VeraError
 from vera_core.ros.messages import from_ns, image_from_rgb, to_ns
 from vera_core.ros.node import VeraNode, run
 from vera_core.ros.qos import COMMAND, SENSOR, STATUS
 from vera_core.shapes import FloatArray
+from vera_msgs.msg import SceneStatus
+from vera_msgs.srv import ResetScene
 from vera_sim.params import SimParams
 from vera_sim.simulation import Simulation
 from vera_sim.world import CAMERA_SIZE, FINGER_NAMES, World, focal_px
@@ -51,7 +51,9 @@ class SimNode(VeraNode[SimParams]):
         self.create_timer(STATUS_PERIOD_S, self._publish_status)
         self._rate_mark = (self._now_s(), 0.0)
         self._factor = 1.0
-        self._threads = [threading.Thread(target=self._run_loop, args=(loop,), daemon=True) for loop in (self._physics_loop, self._render_loop)]
+        self._threads = [
+            threading.Thread(target=self._run_loop, args=(loop,), daemon=True) for loop in (self._physics_loop, self._render_loop)
+        ]
         for thread in self._threads:
             thread.start()
         self.beacon.say('physics and cameras run')
@@ -77,7 +79,10 @@ class SimNode(VeraNode[SimParams]):
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         try:
-            arrays = [np.array([getattr(point, name) for point in message.points], dtype=float) for name in ('positions', 'velocities', 'accelerations')]
+            arrays = [
+                np.array([getattr(point, name) for point in message.points], dtype=float)
+                for name in ('positions', 'velocities', 'accelerations')
+            ]
         except ValueError:
             self.get_logger().error('a trajectory has points of different lengths; it is refused', throttle_duration_sec=1.0)
             return
@@ -136,7 +141,9 @@ class SimNode(VeraNode[SimParams]):
                 response.accepted, response.message = False, str(error)
                 return response
         response.accepted = True
-        response.message = f'scene {scene.seed}: ' + ', '.join(f'{cube.name} {cube.size * 1e3:.0f} mm at ({cube.xy[0]:.2f}, {cube.xy[1]:.2f}) m' for cube in scene.cubes)
+        response.message = f'scene {scene.seed}: ' + ', '.join(
+            f'{cube.name} {cube.size * 1e3:.0f} mm at ({cube.xy[0]:.2f}, {cube.xy[1]:.2f}) m' for cube in scene.cubes
+        )
         response.object_names = [cube.name for cube in scene.cubes]
         return response
 

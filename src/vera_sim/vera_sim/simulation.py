@@ -50,7 +50,9 @@ class Simulation:
 
     def __init__(self, robot: Embodiment, *, seed: int, target: str, now_s: float) -> None:
         if robot.joint_names != JOINT_NAMES:
-            raise EmbodimentError(f'the simulation has the Panda with joints {list(JOINT_NAMES)}; robot {robot.name} has {list(robot.joint_names)}')
+            raise EmbodimentError(
+                f'the simulation has the Panda with joints {list(JOINT_NAMES)}; robot {robot.name} has {list(robot.joint_names)}'
+            )
         self.robot = robot
         self.world = World(sample_scene(seed))
         self.driver = TrajectoryDriver(robot, TIMESTEP_S)
@@ -89,7 +91,9 @@ class Simulation:
             if gap.max() > MAX_JUMP_RAD:
                 joint = JOINT_NAMES[int(gap.argmax())]
                 self.driver.rejected += 1
-                return Refusal('jump', f'{joint} would jump by {gap.max():.3f} rad (limit {MAX_JUMP_RAD}); start the trajectory where the arm is')
+                return Refusal(
+                    'jump', f'{joint} would jump by {gap.max():.3f} rad (limit {MAX_JUMP_RAD}); start the trajectory where the arm is'
+                )
         return self.driver.accept(names, stamp_s, times, positions, velocities, accelerations, now_s)
 
     def advance(self, now_s: float) -> None:
