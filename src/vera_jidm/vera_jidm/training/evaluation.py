@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from rich.table import Table
+from rich import box
+from rich.table import Column, Table
 
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError
@@ -79,17 +80,27 @@ class IdmReport:
 
     def tables(self) -> tuple[Table, Table]:
         """Return the figures as two tables for the terminal."""
-        joints = [f'joint {number}' for number in range(1, len(self.accuracy['all'].r2_joints) + 1)]
-        truth = Table(
-            'view', 'R²', *joints, 'loss (zero field 1.0)', title=f'Jacobian field of {self.robot}, {self.pairs} held-out moments'
+        joints = [f'J{number}' for number in range(1, len(self.accuracy['all'].r2_joints) + 1)]
+        truth = _table(
+            'view',
+            'R²',
+            *joints,
+            'loss',
+            title=f'Jacobian field of {self.robot}, {self.pairs} held-out moments (loss of the zero field: 1.0)',
         )
         for view, row in self.accuracy.items():
             truth.add_row(view, f'{row.r2:.3f}', *(f'{value:.2f}' for value in row.r2_joints), f'{row.normalised_loss:.3f}')
-        motion = Table('field', 'flow', 'views', 'cosine', 'relative error', *joints, title='Recovered joint motion (R² per joint)')
+        motion = _table('field', 'flow', 'views', 'cosine', 'error', *joints, title='Recovered joint motion (relative error, R² per joint)')
         for found in self.recovery:
             figures = (f'{found.cosine:.3f}', f'{found.relative_error:.2f}', *(f'{value:.2f}' for value in found.r2_joints))
-            motion.add_row(found.field, found.flow, ' + '.join(found.views), *figures)
+            motion.add_row(found.field, found.flow, '+'.join(found.views), *figures)
         return truth, motion
+
+
+def _table(*headers: str, title: str) -> Table:
+    """A table that fits a terminal of 80 columns without cutting a number."""
+    columns = (Column(header, no_wrap=True) for header in headers)
+    return Table(*columns, title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
