@@ -90,9 +90,12 @@ class IdmReport:
         )
         for view, row in self.accuracy.items():
             truth.add_row(view, f'{row.r2:.3f}', *(f'{value:.2f}' for value in row.r2_joints), f'{row.normalised_loss:.3f}')
-        motion = _table('field', 'flow', 'views', 'cosine', 'error', *joints, title='Recovered joint motion (relative error, R² per joint)')
+        motion = _table(
+            'field', 'flow', 'views', 'cosine', 'error', 'weakest joint', title='Recovered joint motion (error: relative; joint: R²)'
+        )
         for found in self.recovery:
-            figures = (f'{found.cosine:.3f}', f'{found.relative_error:.2f}', *(f'{value:.2f}' for value in found.r2_joints))
+            weakest = int(np.argmin(found.r2_joints))
+            figures = (f'{found.cosine:.3f}', f'{found.relative_error:.2f}', f'J{weakest + 1} {found.r2_joints[weakest]:.2f}')
             motion.add_row(found.field, found.flow, '+'.join(found.views), *figures)
         return truth, motion
 
