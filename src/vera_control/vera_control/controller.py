@@ -219,7 +219,8 @@ class Controller:
     def _verdict(self, now_ns: int) -> Verdict:
         obstacle = self._obstacle(now_ns)
         if obstacle is not None:
-            return obstacle
+            # A dead driver takes its joint states along: who is gone says more than what is missing.
+            return verdicts.hold(Reason.NODE_LOST, explain_lost(self.nodes.lost)) if self.nodes.lost else obstacle
         if self.home is not None:
             return verdicts.going_home(self.home.pose)
         if self.nodes.lost:
