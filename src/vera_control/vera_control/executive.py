@@ -120,6 +120,7 @@ class Executive:
         self._count += 1
         self.task = Task(self._count, prompt, max_duration_s or self.params.default_duration_s, now_ns)
         self._tick_ns = now_ns
+        self._lost_since_ns = None
         self._ending = None
         return self.task
 

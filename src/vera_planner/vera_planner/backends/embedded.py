@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +63,6 @@ class EmbeddedPlanner:
         Raises:
             PlanningError: If a view has no picture, the context has another spacing, or the sentence names nothing that is seen.
         """
-        started = time.monotonic()
         views = self.model.views
         check_request(request, views)
         if abs(request.step_dt_s - self.step_dt_s) > 0.05:
@@ -89,7 +87,6 @@ class EmbeddedPlanner:
             model=self.name,
             seed=request.seed,
             confidence=confidence,
-            inference_s=time.monotonic() - started,
         )
 
     @torch.no_grad()
