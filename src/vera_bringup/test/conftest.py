@@ -41,6 +41,7 @@ class Graph:
     lines: list[tuple[str, str]]
     seeds: Iterator[int] = field(default_factory=lambda: itertools.count(2**33))
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
+    task: Future[TaskOutcome] | None = None
 
     def begin(self) -> None:
         """Set a new scene and make everybody ready.
@@ -56,11 +57,17 @@ class Graph:
     def give(self, prompt: str = PROMPT, max_duration_s: float = 0.0) -> Future[TaskOutcome]:
         """Send the sentence; the result comes later."""
         self.session.recorder.start()
-        return self.pool.submit(self.session.execute, prompt, max_duration_s=max_duration_s)
+        self.task = self.pool.submit(self.session.execute, prompt, max_duration_s=max_duration_s)
+        return self.task
 
     def wait_moving(self, speed_rad_s: float = 0.12) -> None:
         """Wait until the arm is well under way."""
-        self.session.wait_for(lambda: self.session.scene.arm_speed > speed_rad_s, timeout_s=12.0, what=f'motion at {speed_rad_s} rad/s')
+        assert self.task is not None, 'give() comes first'
+        task = self.task
+        self.session.wait_for(
+            lambda: self.session.scene.arm_speed > speed_rad_s or task.done(), timeout_s=12.0, what=f'motion at {speed_rad_s} rad/s'
+        )
+        assert not task.done(), f'the task ended before the arm moved: {task.result()}'
 
     def wait_text(self, words: str, timeout_s: float = 3.0) -> None:
         """Wait until the controller says something."""

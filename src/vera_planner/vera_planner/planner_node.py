@@ -106,16 +106,19 @@ class PlannerNode(VeraNode[PlannerParams]):
             self._publish_status_when_new()
 
     def _load(self) -> None:
-        self._planner = None
+        with self._lock:
+            self._planner = None
         try:
-            self._planner = make_planner(self.params.backend, **self._options())
+            planner = make_planner(self.params.backend, **self._options())
         except VeraError as error:
             self._report_unavailable(str(error))
         except Exception as error:
             self._report_unavailable(f"backend '{self.params.backend}' cannot start: {type(error).__name__}: {error}")
         else:
-            self.get_logger().info(f'planner ready: {self._planner.name}')
+            self.get_logger().info(f'planner ready: {planner.name}')
+            # Both in one step: a status must not name the new planner and still carry the failure of the one before.
             with self._lock:
+                self._planner = planner
                 self._dreaming.on_available()
 
     def _options(self) -> dict[str, Any]:
