@@ -238,6 +238,14 @@ class Session:
                     raise
                 time.sleep(0.2)
         self.wait_for(lambda: self._is(SafetyStatus.ARMED), timeout_s=timeout_s, what='arming')
+        watch = self._watch
+        if watch is not None:
+            # An executive that has just started refuses tasks until it has heard from the controller.
+            self.wait_for(
+                lambda: not watch.text('executive_node').startswith(('starting', 'waiting')),
+                timeout_s=timeout_s,
+                what='the executive getting ready',
+            )
 
     def _planner_has_loaded(self) -> bool:
         if self._planner is not None and self._planner.state == PlannerStatus.FAILED:
