@@ -38,7 +38,6 @@ def test_the_arm_rests_within_half_a_second_when_a_node_is_killed(graph, victim)
     else:
         assert victim in task.result(timeout=5.0).text
     graph.bring_back(victim)
-    graph.session.make_ready(timeout_s=20.0)
 
 
 def test_the_arm_rests_by_itself_when_the_controller_is_killed(graph):
@@ -51,7 +50,6 @@ def test_the_arm_rests_by_itself_when_the_controller_is_killed(graph):
     assert graph.rest_after_s(killed_ns) <= REST_WITHIN_S
     assert graph.violations() == 0
     graph.bring_back('controller_node')
-    graph.session.make_ready(timeout_s=20.0)
 
 
 def test_the_loss_of_the_driver_is_told(graph):
