@@ -188,6 +188,10 @@ class Executive:
         """Time since a task began, s."""
         return (now_ns - task.start_ns) * 1e-9
 
+    def obstacle(self, now_ns: int) -> Refusal | None:
+        """Return why a task would be refused now; None when one can begin."""
+        return self._not_ready(now_ns)
+
     # How it decides.
 
     def _not_ready(self, now_ns: int) -> Refusal | None:

@@ -28,7 +28,7 @@ HEARTBEAT_NS = 200_000_000
 TICKS_TO_LEAVE = 5
 """The result of the task in progress gets this long to reach its client."""
 
-WAITING = 'waiting for safety_status of controller_node'
+WAITING = 'waiting: '
 
 
 class ExecutiveNode(VeraNode[ExecutiveParams]):
@@ -50,7 +50,7 @@ class ExecutiveNode(VeraNode[ExecutiveParams]):
         self._action = DeferredGoalServer(self, ExecuteTask, 'execute_task', start=self._start, cancel=self._core.cancel)
         self._watch = AliveWatch(self, [name for name in self.params.required_nodes if name], self._on_node)
         self.create_timer(TICK_S, self._tick)
-        self.beacon.say(WAITING)
+        self.beacon.say(f'{WAITING}no safety_status yet')
 
     def _on_prompt(self, message: String) -> None:
         answer = self._begin(message.data, 0.0)
@@ -87,15 +87,22 @@ class ExecutiveNode(VeraNode[ExecutiveParams]):
 
     def _on_safety(self, message: SafetyStatus) -> None:
         self._core.on_safety(safety_from_msg(message), self.now_ns())
-        if self.beacon.text == WAITING:
-            self.beacon.say('idle: send a sentence to the action execute_task or the topic task_prompt')
 
     def _on_node(self, name: str, alive: bool) -> None:  # signature of AliveWatch
         self._core.on_node(name, is_alive=alive)
         if not alive:
             self.get_logger().error(f'{name} is gone')
 
+    def _say_whether_ready(self) -> None:
+        obstacle = self._core.obstacle(self.now_ns())
+        if obstacle is not None:
+            self.beacon.say(f'{WAITING}{obstacle.text}')
+        elif self.beacon.text.startswith(WAITING):
+            self.beacon.say('idle: send a sentence to the action execute_task or the topic task_prompt')
+
     def _tick(self) -> None:
+        if self._core.task is None:
+            self._say_whether_ready()
         if self._leave.is_set:
             self._core.cancel('executive_node was told to leave')
         now_ns = self.now_ns()
