@@ -7,23 +7,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-
-def _meta(text: str, *, unit: str = '', bounds: tuple[float | None, float | None] = (None, None), live: bool = False) -> dict[str, Any]:
-    """Return the same metadata as vera_core.ros.params.param, which the core of this package may not import because it needs ROS."""
-    return {'text': text, 'unit': unit, 'low': bounds[0], 'high': bounds[1], 'live': live}
+from vera_core.parameter import param
 
 
 def _number(default: float, text: str, *, unit: str, bounds: tuple[float, float], live: bool = False) -> Any:
-    return field(default=default, metadata=_meta(text, unit=unit, bounds=bounds, live=live))
+    return field(default=default, metadata=param(text, unit=unit, low=bounds[0], high=bounds[1], live=live))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerParams:
     """Parameters of controller_node."""
 
-    robot: str = field(default='panda', metadata=_meta('embodiment name or path of its YAML file'))
+    robot: str = field(default='panda', metadata=param('embodiment name or path of its YAML file'))
     auto_arm: bool = field(
-        default=False, metadata=_meta('arm once at the start as soon as nothing stands in the way; for simulations only')
+        default=False, metadata=param('arm once at the start as soon as nothing stands in the way; for simulations only')
     )
     speed_scale: float = _number(1.0, 'share of the estimated speed that is commanded', unit='', bounds=(0.0, 1.0), live=True)
     home_speed_scale: float = _number(0.5, 'share of the velocity limit used by go_home by default', unit='', bounds=(0.05, 1.0))
@@ -48,7 +45,7 @@ class ControllerParams:
     blend_in_s: float = _number(0.2, 'speed rises from nothing to full over this time when following begins', unit='s', bounds=(0.0, 5.0))
     compensate_latency: bool = field(
         default=True,
-        metadata=_meta('take motion made since the picture off the estimate; false: command delta_q / dt as it comes', live=True),
+        metadata=param('take motion made since the picture off the estimate; false: command delta_q / dt as it comes', live=True),
     )
     tracking_delay_s: float = _number(0.01, 'how long the measured joints lag the commanded ones', unit='s', bounds=(0.0, 0.5))
     follow_bound_rad: float = _number(0.15, 'largest difference between measured and commanded joints', unit='rad', bounds=(0.01, 1.0))
@@ -65,12 +62,12 @@ class ControllerParams:
     home_tolerance_rad: float = _number(0.02, 'go_home has succeeded when every joint is this close', unit='rad', bounds=(0.001, 0.2))
     require_task: bool = field(
         default=True,
-        metadata=_meta('follow only estimates of the task in force; false: follow whatever arrives, for tests of single nodes'),
+        metadata=param('follow only estimates of the task in force; false: follow whatever arrives, for tests of single nodes'),
     )
     task_timeout_s: float = _number(1.0, 'a task that is not repeated for this long is over', unit='s', bounds=(0.3, 10.0))
     required_nodes: tuple[str, ...] = field(
         default=('planner_node', 'flow_node', 'jidm_node', 'executive_node'),
-        metadata=_meta('the arm ramps to rest when one of these was alive and is gone'),
+        metadata=param('the arm ramps to rest when one of these was alive and is gone'),
     )
 
 
@@ -78,7 +75,7 @@ class ControllerParams:
 class ExecutiveParams:
     """Parameters of executive_node."""
 
-    robot: str = field(default='panda', metadata=_meta('embodiment name or path of its YAML file'))
+    robot: str = field(default='panda', metadata=param('embodiment name or path of its YAML file'))
     default_duration_s: float = _number(30.0, 'time limit of a task that gives none', unit='s', bounds=(1.0, 600.0))
     done_rms_rad: float = _number(
         0.008, 'a task may be done when the wanted joint step is this small (rms over the joints)', unit='rad', bounds=(0.001, 0.5)
@@ -98,5 +95,5 @@ class ExecutiveParams:
     )
     required_nodes: tuple[str, ...] = field(
         default=('planner_node', 'flow_node', 'jidm_node', 'controller_node'),
-        metadata=_meta('a task ends when one of these was alive and is gone'),
+        metadata=param('a task ends when one of these was alive and is gone'),
     )
