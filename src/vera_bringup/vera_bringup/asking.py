@@ -14,6 +14,9 @@ from rclpy.executors import Executor
 from vera_core.errors import VeraError
 
 
+REPEAT_AFTER_S = 4.0
+
+
 class SessionError(VeraError):
     """The running system did not do what it was asked; the text says which part and what it last reported."""
 
@@ -34,14 +37,24 @@ class Asker:
         self._is_lost = is_lost
 
     def call(self, client: Any, request: Any, *, what: str, timeout_s: float = 20.0) -> Any:
-        """Call a service and return its answer.
+        """Call a service that may be called twice with the same effect, and return its answer.
+
+        A service counts as offered while the remains of a killed server are still in the graph, and a request sent before the new server has
+        found this client is lost: so the request is repeated.
 
         Raises:
             SessionError: If nobody offers it or nobody answers.
         """
         if not client.wait_for_service(timeout_sec=timeout_s):
             raise SessionError(f'{what} is not offered by any node')
-        return self.ask(lambda: client.call_async(request), timeout_s=timeout_s, what=what)
+        deadline = time.monotonic() + timeout_s
+        while True:
+            patience_s = min(REPEAT_AFTER_S, deadline - time.monotonic())
+            try:
+                return self.ask(lambda: client.call_async(request), timeout_s=patience_s, what=what)
+            except SessionError:
+                if time.monotonic() + 0.1 > deadline:
+                    raise
 
     def ask(self, send: Callable[[], Any], *, timeout_s: float, what: str, node: str = '') -> Any:
         """Send a request from the executor's thread and wait for the answer here.

@@ -161,6 +161,10 @@ def test_newest_set_waits_for_every_view_and_gives_nothing_twice() -> None:
     newest.put('side', 3)
     assert newest.take() == {'front': 2, 'side': 3}
     assert newest.take() is None
+    newest.put('front', 4)
+    newest.clear()
+    newest.put('side', 5)
+    assert newest.take() is None
 
 
 def test_worker_survives_a_fault_and_reports_it() -> None:

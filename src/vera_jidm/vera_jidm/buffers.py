@@ -62,6 +62,11 @@ class NewestSet(Generic[T]):
             complete, self._newest = self._newest, {}
             return complete
 
+    def clear(self) -> None:
+        """Forget what has not been taken."""
+        with self._lock:
+            self._newest.clear()
+
     @property
     def missing(self) -> tuple[str, ...]:
         """Views without a new value, in their order."""

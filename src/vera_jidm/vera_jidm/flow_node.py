@@ -93,6 +93,8 @@ class FlowNode(VeraNode[FlowParams]):
                 self._follower.set_plan(plan_from_msg(message))
             except VeraError as error:
                 self._report(f'plan refused: {error}')
+            # Decoding takes a while on a busy machine: pictures from before it would give a flow that is late on arrival.
+            self._images.clear()
         ended = self._ended_task.take()
         if ended is not None:
             self._follower.end_task(ended)
