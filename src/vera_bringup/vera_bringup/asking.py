@@ -13,7 +13,6 @@ from rclpy.executors import Executor
 
 from vera_core.errors import VeraError
 
-
 REPEAT_AFTER_S = 4.0
 
 
