@@ -89,7 +89,17 @@ def test_graph_holds_no_second_copy_of_the_weights(trained: Path) -> None:
 def test_missing_file_is_named(panda: Embodiment, copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(ModelContractError, match=f'{name}.*missing.*vera train idm'):
-        LearnedField(panda, copy)
+        LearnedField(panda, copy, backend='onnx')
+
+
+def test_field_without_a_graph_runs_in_torch_and_says_so(panda: Embodiment, copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frames = _frames(panda)
+    before = LearnedField(panda, copy).predict(frames, panda.home)
+    assert not caplog.records
+    (copy / GRAPH).unlink()
+    after = LearnedField(panda, copy).predict(frames, panda.home)
+    assert 'has no field.onnx; the field runs in torch' in caplog.text
+    np.testing.assert_allclose(after['front'].jacobian, before['front'].jacobian, atol=1e-4)
 
 
 @pytest.mark.parametrize('keep', [0, 5, 1000, 0.5, 0.999])

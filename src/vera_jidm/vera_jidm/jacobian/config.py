@@ -4,15 +4,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from vera_core.embodiment import Embodiment
-from vera_core.errors import ModelContractError
+from vera_core.errors import ModelContractError, nearest_name_hint
 
 FORMAT = 1
 """Raised when weights of an older version can no longer be read."""
+HEADS = {
+    'links': 'vera_jidm.jacobian.network:FieldNetwork',
+    'unet': 'vera_jidm.jacobian.direct:DirectNetwork',
+}
+"""Networks by the name of their head, imported when one is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +38,37 @@ class FieldConfig:
     """Rigid bodies a cell can belong to; body 0 never moves."""
     condition: int = 128
     """Width of the vector that carries joints and view into every block."""
+    head: str = 'links'
+    """How the network says what moves; one of HEADS."""
+    uses_position: bool = True
+    """Whether measured joints are part of the condition; without them the picture has to tell the posture."""
+    joint_scale: tuple[float, ...] = ()
+    """Size of each joint's image motion, px/rad, for heads that predict it directly; empty: a quarter of the picture's width for all."""
 
     def __post_init__(self) -> None:
         height, width = self.working_size
-        if height % (8 * self.stride) or width % (8 * self.stride):
+        if self.stride < 1 or min(height, width) < 1 or height % (8 * self.stride) or width % (8 * self.stride):
             raise ModelContractError(
                 f'working size {self.working_size} must be a multiple of {8 * self.stride} px for stride {self.stride}'
             )
+        channels: tuple[int, ...] = self.channels
+        if len(channels) != 4 or any(c < 8 or c % 8 for c in channels):
+            raise ModelContractError(f'channels are {self.channels}; four positive multiples of 8 are needed')
+        if self.bodies < 2 or self.condition < 1:
+            raise ModelContractError(f'bodies is {self.bodies} and condition {self.condition}; at least 2 and 1 are needed')
+        if self.head not in HEADS:
+            raise ModelContractError(f"unknown head '{self.head}'; {nearest_name_hint(self.head, HEADS)}")
+        if self.joint_scale and (
+            len(self.joint_scale) != len(self.joint_names) or not all(0 < scale < math.inf for scale in self.joint_scale)
+        ):
+            raise ModelContractError(
+                f'joint_scale is {self.joint_scale}; one positive number of px/rad for each of {len(self.joint_names)} joints is needed'
+            )
+
+    @property
+    def jacobian_scale(self) -> tuple[float, ...]:
+        """Size of each joint's image motion, px/rad."""
+        return self.joint_scale or (self.working_size[1] / 4,) * len(self.joint_names)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -76,6 +106,9 @@ class FieldConfig:
                 channels=tuple(int(c) for c in document['channels']),  # type: ignore[arg-type]
                 bodies=int(document['bodies']),
                 condition=int(document['condition']),
+                head=str(document.get('head', 'links')),
+                uses_position=_flag(document, 'uses_position', default=True),
+                joint_scale=tuple(float(scale) for scale in document.get('joint_scale', ())),
             )
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise ModelContractError(
@@ -98,3 +131,10 @@ class FieldConfig:
                 raise ModelContractError(
                     f'{source} was trained for {what} {trained} but the robot has {wanted}; train with: vera train idm --robot {robot.name}'
                 )
+
+
+def _flag(document: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    value = document.get(name, default)
+    if not isinstance(value, bool):
+        raise TypeError(f'{name} is {value!r} but true or false was expected')
+    return value

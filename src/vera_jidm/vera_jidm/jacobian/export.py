@@ -12,7 +12,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from vera_jidm.jacobian.network import FieldNetwork
+from vera_jidm.jacobian.backbone import UNetLayers
 from vera_jidm.jacobian.weights import write_whole
 
 OPSET = 18
@@ -21,7 +21,7 @@ OPSET = 18
 class _Exported(torch.nn.Module):
     """The network with trust as 0..1 and the field in the order of JacobianField."""
 
-    def __init__(self, network: FieldNetwork) -> None:
+    def __init__(self, network: UNetLayers) -> None:
         super().__init__()
         self.network = network
 
@@ -30,7 +30,7 @@ class _Exported(torch.nn.Module):
         return jacobian.permute(0, 3, 4, 2, 1), trust.sigmoid()
 
 
-def export_graph(network: FieldNetwork, path: Path) -> None:
+def export_graph(network: UNetLayers, path: Path) -> None:
     """Write the graph beside the weights.
 
     Inputs: picture (V, 3, H, W) 0..1, position (V, n) rad, view (V,) int64. Outputs: jacobian (V, h, w, 2, n) px/rad, confidence (V, h, w).

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -17,7 +18,9 @@ from vera_core.types import JacobianField
 from vera_jidm.jacobian.config import FieldConfig
 from vera_jidm.jacobian.weights import GRAPH, RETRAIN, WEIGHTS, check_tensors, read_config, read_tensors, shipped_folder
 
-Backend = Literal['onnx', 'torch']
+Backend = Literal['auto', 'onnx', 'torch']
+
+_LOG = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -34,18 +37,21 @@ class LearnedField:
     Args:
         robot: Whose joints, views and picture size the weights must match.
         folder: Where the weights are; the shipped ones when left out.
-        backend: Run time; `torch` needs torch, `onnx` does not.
+        backend: Run time; `torch` needs torch, `onnx` does not. `auto` is ONNX Runtime, or torch for a field without a graph.
 
     Raises:
         ModelContractError: If the weights are missing, cut short, damaged or made for something else; says what and what to do.
     """
 
-    def __init__(self, robot: Embodiment, folder: Path | None = None, *, backend: Backend = 'onnx') -> None:
+    def __init__(self, robot: Embodiment, folder: Path | None = None, *, backend: Backend = 'auto') -> None:
         folder = folder or shipped_folder(robot.name)
         config = read_config(folder)
         config.check_robot(robot, source=str(folder))
         tensors = read_tensors(folder / WEIGHTS)
-        engine = _onnx_engine(folder, tensors) if backend == 'onnx' else _torch_engine(config, tensors, source=str(folder / WEIGHTS))
+        if backend == 'auto' and not (folder / GRAPH).is_file():
+            _LOG.warning('%s has no %s; the field runs in torch, which is slower', folder, GRAPH)
+            backend = 'torch'
+        engine = _torch_engine(config, tensors, source=str(folder / WEIGHTS)) if backend == 'torch' else _onnx_engine(folder, tensors)
         self._network = NetworkField(config, engine)
 
     def predict(self, frames: Mapping[str, RgbArray], position: FloatArray) -> Mapping[str, JacobianField]:
@@ -109,8 +115,11 @@ def _onnx_engine(folder: Path, tensors: dict[str, Array]) -> Engine:
     except Exception as error:  # ONNX Runtime raises unrelated types for a damaged graph, a wrong shape and a missing tensor.
         raise ModelContractError(f'{path} and {WEIGHTS} do not fit together: {error}; {RETRAIN}') from error
 
+    used = {entry.name for entry in session.get_inputs()}  # a graph of an image-only field has no input for the joints
+
     def run(picture: FloatArray, position: FloatArray, view: Array) -> tuple[FloatArray, FloatArray]:
-        jacobian, confidence = session.run(['jacobian', 'confidence'], {'picture': picture, 'position': position, 'view': view})
+        inputs = {'picture': picture, 'position': position, 'view': view}
+        jacobian, confidence = session.run(['jacobian', 'confidence'], {name: inputs[name] for name in used})
         return jacobian, confidence
 
     return run
@@ -119,10 +128,10 @@ def _onnx_engine(folder: Path, tensors: dict[str, Array]) -> Engine:
 def _torch_engine(config: FieldConfig, tensors: dict[str, Array], *, source: str) -> Engine:
     import torch
 
-    from vera_jidm.jacobian.network import FieldNetwork
+    from vera_jidm.jacobian.heads import make_network
 
     torch.set_num_threads(1)
-    network = FieldNetwork(config).eval()
+    network = make_network(config).eval()
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     check_tensors({name: tensor.shape for name, tensor in tensors.items()}, wanted, source=source)
     network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
