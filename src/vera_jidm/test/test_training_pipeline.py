@@ -316,7 +316,7 @@ def _train(toy: Embodiment, folder: Path, tmp_path: Path, steps: int, **changes:
 @pytest.mark.timeout(300)
 def test_training_with_exact_labels_learns_and_its_weights_answer(toy: Embodiment, folder: Path, tmp_path: Path) -> None:
     lines: list[dict[str, float]] = []
-    figures = _train(toy, folder, tmp_path, 70, options={'action_share': 0.3}, observe=lambda progress, share, values: lines.append(values))
+    figures = _train(toy, folder, tmp_path, 70, observe=lambda progress, share, values: lines.append(values))
     assert figures.accuracy['all'].normalised_loss < 0.5
     assert figures.find('learned', 'exact', 2).cosine > 0.8
     assert any('field' in line and 'action' in line for line in lines)
@@ -343,7 +343,7 @@ def test_training_goes_on_where_it_was_stopped(toy: Embodiment, folder: Path, tm
 
     def stop_after(steps: int) -> Callable[..., None]:
         def observe(progress: Any, share: float, values: dict[str, float]) -> None:
-            if progress.step >= steps and 'field' in values:
+            if progress.step >= steps and 'score' in values:
                 raise Stop
 
         return observe
@@ -361,7 +361,15 @@ def test_training_goes_on_where_it_was_stopped(toy: Embodiment, folder: Path, tm
 
 
 @pytest.mark.parametrize(
-    ('change', 'text'), [({'minutes': 0}, 'minutes is 0'), ({'batch': 1}, 'batch is 1'), ({'action_share': 1.0}, 'action_share is 1.0')]
+    ('change', 'text'),
+    [
+        ({'minutes': 0}, 'minutes is 0'),
+        ({'batch': 1}, 'batch is 1'),
+        ({'average_decay': 1.0}, 'average_decay is 1.0'),
+        ({'patience_checks': -1}, 'patience_checks is -1'),
+        ({'threads': 3}, 'threads is 3'),
+        ({'precision': 'bf61'}, "unknown precision 'bf61'; known: bf16, fp32. Did you mean 'bf16'"),
+    ],
 )
 def test_unusable_options_are_refused(change: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError, match=text):

@@ -26,11 +26,11 @@ STATE = 'checkpoint.json'
 class Progress:
     """What is not in the network: where the run stands and how it got there."""
 
-    phase: str = 'field'
     step: int = 0
     pictures: int = 0
     elapsed_s: float = 0.0
     best_score: float = float('inf')
+    checks_since_best: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     rng: dict[str, Any] = field(default_factory=dict)
 
@@ -38,6 +38,7 @@ class Progress:
 def save_checkpoint(
     folder: Path,
     network: nn.Module,
+    average: nn.Module,
     best: dict[str, Tensor],
     optimiser: torch.optim.Optimizer,
     progress: Progress,
@@ -47,6 +48,7 @@ def save_checkpoint(
     """Write the state of a run; an interrupted write leaves the one before."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f'network.{name}': tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f'average.{name}': tensor for name, tensor in average.state_dict().items()}
     tensors |= {f'best.{name}': tensor for name, tensor in best.items()}
     for index, state in optimiser.state_dict()['state'].items():
         tensors |= {f'optimiser.{index}.{name}': torch.as_tensor(value) for name, value in state.items()}
@@ -59,9 +61,14 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer, rng: np.random.Generator, contract: dict[str, Any]
+    folder: Path,
+    network: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    rng: np.random.Generator,
+    contract: dict[str, Any],
 ) -> tuple[Progress, dict[str, Tensor]] | None:
-    """Put network, optimiser and generator where the run stood; None when there is nothing to go on from.
+    """Put network, its average, optimiser and generator where the run stood; return progress and best weights, or None when there is nothing.
 
     Raises:
         ConfigError: If the run in the folder is another one or its files are damaged.
@@ -76,10 +83,11 @@ def load_checkpoint(
         progress = Progress(**document)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ConfigError(f'the checkpoint in {folder} cannot be read: {error}; {advice}') from error
-    if found != json.loads(json.dumps(contract)):
-        changed = sorted(name for name in found.keys() | contract.keys() if found.get(name) != json.loads(json.dumps(contract)).get(name))
+    if found != contract:
+        changed = sorted(name for name in found.keys() | contract.keys() if found.get(name) != contract.get(name))
         raise ConfigError(f'the checkpoint in {folder} belongs to another run: {", ".join(changed)} differ; {advice}')
     network.load_state_dict(_part(tensors, 'network.'))
+    average.load_state_dict(_part(tensors, 'average.'))
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _part(tensors, 'optimiser.').items():
         index, key = name.split('.', 1)

@@ -42,9 +42,9 @@ class TrainingDisplay:
         """Show a training; figures on unseen recordings also leave a line."""
         note = ' '.join(f'{name} {value:.3f}' for name, value in figures.items())
         self._progress.update(self._task('training'), completed=1000 * share, total=1000, note=note)
-        if 'field' in figures:
+        if 'score' in figures:
             spent = f'{progress.elapsed_s / 60:5.1f} min, {progress.pictures} pictures'
-            self._progress.console.print(f'{spent}, phase {progress.phase}: unseen recordings {note} (zero field 1.000)')
+            self._progress.console.print(f'{spent}: unseen recordings {note}')
 
     def _task(self, what: str) -> TaskID:
         if what not in self._tasks:

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vera_core.shapes import Array
-from vera_jidm.jacobian.network import FieldNetwork
+from vera_jidm.jacobian.config import FieldConfig
 from vera_jidm.training.batches import PairBatch, cycle, moment_batch, pair_batch
 from vera_jidm.training.dataset import Moments, Pairs
 from vera_jidm.training.losses import action_loss, field_loss, flow_loss, ridge_step, trust_loss
@@ -38,22 +39,31 @@ class Data:
         return int(self.pairs.flow.shape[1])
 
 
-class Objective:
-    """Losses of one run, normalised by the energy of the training data."""
+class FieldObjective:
+    """Losses of a Jacobian field, normalised by the energy of the training data. Implements Objective."""
 
-    def __init__(self, train: Data, validation: Data, *, ridge: float, batch: int, rng: np.random.Generator) -> None:
-        self._train, self._validation, self._ridge, self._rng = train, validation, ridge, rng
+    def __init__(
+        self, config: FieldConfig, train: Data, validation: Data, *, ridge: float, action_from: float, batch: int, rng: np.random.Generator
+    ) -> None:
+        self._config, self._action_from, self.rng = config, action_from, rng
+        self._train, self._validation, self._ridge = train, validation, ridge
         self._energy = None if train.moments is None else torch.from_numpy(train.moments.energy()).float()
         self._flow_energy = train.pairs.energy()
         self._rows: Iterator[Array] | None = None if train.moments is None else cycle(len(train.moments) * train.views, batch, rng)
         self._pairs = cycle(len(train.pairs), max(1, batch // train.views), rng)
         self.pictures_per_step = batch
 
-    def training_loss(self, network: FieldNetwork, phase: str) -> Tensor:
-        """Return the loss of the next batch: `field` teaches the field, `action` also the way back from flow to joints."""
+    def describe(self) -> Mapping[str, Any]:
+        """Return what tells one run from another, see Objective."""
+        sizes = {'moments': 0 if self._train.moments is None else len(self._train.moments), 'pairs': len(self._train.pairs)}
+        return {'network': self._config.to_json(), 'ridge': self._ridge, 'action_from': self._action_from, **sizes}
+
+    def training_loss(self, network: nn.Module, share: float) -> Tensor:
+        """Return the loss of the next batch; late in the run it also holds the way back from flow to joints."""
+        phase = 'field' if share < self._action_from else 'action'
         if phase == 'field' and self._rows is not None and self._train.moments is not None:
-            return self._field(network, self._train.moments, next(self._rows), self._rng)[0]
-        pairs = pair_batch(self._train.pairs, next(self._pairs), self._rng)
+            return self._field(network, self._train.moments, next(self._rows), self.rng)[0]
+        pairs = pair_batch(self._train.pairs, next(self._pairs), self.rng)
         jacobian, trust = network(pairs.picture, pairs.position, pairs.view)
         action = self._action(jacobian, trust, pairs)
         if self._rows is None or self._train.moments is None:
@@ -65,12 +75,10 @@ class Objective:
                 self._flow_energy,
             )
             return flow if phase == 'field' else FIELD_WEIGHT * flow + action
-        return FIELD_WEIGHT * self._field(network, self._train.moments, next(self._rows), self._rng)[0] + action
+        return FIELD_WEIGHT * self._field(network, self._train.moments, next(self._rows), self.rng)[0] + action
 
-    @torch.inference_mode()
-    def check(self, network: FieldNetwork) -> dict[str, float]:
+    def check(self, network: nn.Module) -> dict[str, float]:
         """Return losses on unseen recordings: `field` and `action`, each 1.0 for a field that is zero everywhere."""
-        network.eval()
         scores: dict[str, list[float]] = {'field': [], 'action': []}
         if self._validation.moments is not None:
             for rows in _fixed(len(self._validation.moments) * self._train.views, CHECK_ROWS, 16):
@@ -84,10 +92,10 @@ class Objective:
                 scores['field'].append(
                     float(flow_loss(jacobian, delta_q, pairs.flow.flatten(0, 1), pairs.trust.flatten(0, 1), self._flow_energy))
                 )
-        network.train()
-        return {name: float(np.mean(values)) for name, values in scores.items()}
+        figures = {name: float(np.mean(values)) for name, values in scores.items()}
+        return {**figures, 'score': FIELD_WEIGHT * figures['field'] + figures['action']}
 
-    def _field(self, network: FieldNetwork, data: Moments, rows: Array, rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
+    def _field(self, network: nn.Module, data: Moments, rows: Array, rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
         assert self._energy is not None
         batch = moment_batch(data, rows, rng)
         jacobian, trust = network(batch.picture, batch.position, batch.view)

@@ -20,13 +20,18 @@ from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.jacobian.config import FieldConfig
 from vera_jidm.jacobian.export import export_graph
 from vera_jidm.jacobian.learned import LearnedField, NetworkField, field_engine
+from vera_jidm.jacobian.network import FieldNetwork
 from vera_jidm.jacobian.weights import GRAPH, read_metadata, shipped_folder, write_weights
+from vera_jidm.solve.joint_step import SolveSettings
 from vera_jidm.training.dataset import Report, estimate_pairs, label_moments, split_recordings
 from vera_jidm.training.evaluation import IdmReport, evaluate_field
 from vera_jidm.training.labels import LabelSource
-from vera_jidm.training.objective import Data
+from vera_jidm.training.objective import Data, FieldObjective
 from vera_jidm.training.recording import Recording, find_recordings, read_recording
-from vera_jidm.training.trainer import Observer, TrainingOptions, train_field
+from vera_jidm.training.trainer import Observer, TrainingOptions, seed_everything, train
+
+ACTION_FROM = 0.85
+"""Share of the run after which the action loss is on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +83,17 @@ def train_idm(
         Figures on the held-out recordings; None without exact labels.
     """
     data_options = data_options or DataOptions()
-    train, validation, held_out = split_recordings(find_recordings(data))
+    training, validation, held_out = split_recordings(find_recordings(data))
     config = FieldConfig.for_robot(robot)
     rng = np.random.default_rng([options.seed, 7])
     parts = [
         _load_data(_read(paths, robot, report), robot, config, estimator, labels, most, work / 'labels', rng, report)
-        for paths, most in ((train, data_options), (validation, DataOptions(moments=150, pairs=100)))
+        for paths, most in ((training, data_options), (validation, DataOptions(moments=150, pairs=100)))
     ]
-    network, progress = train_field(config, parts[0], parts[1], work, options, observe=observe, clock=clock)
+    objective = FieldObjective(
+        config, *parts, ridge=SolveSettings().ridge, action_from=ACTION_FROM, batch=options.batch, rng=seed_everything(options.seed)
+    )
+    network, progress = train(FieldNetwork(config), objective, work, options, observe=observe, clock=clock)
     metadata: dict[str, Any] = {
         'network': config.to_json(),
         'command': command,
@@ -97,7 +105,7 @@ def train_idm(
         'pictures': progress.pictures,
         'training_core_s': round(progress.elapsed_s, 1),
         'validation': progress.history[-1] if progress.history else {},
-        'recordings': {'train': _identify(train), 'validation': _identify(validation), 'held_out': _identify(held_out)},
+        'recordings': {'train': _identify(training), 'validation': _identify(validation), 'held_out': _identify(held_out)},
     }
     tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     write_weights(weights, tensors, metadata)
