@@ -169,7 +169,7 @@ def test_wrong_input_is_refused_in_words(panda: Embodiment, trained: Path) -> No
         model.predict({**frames, 'side': frames['side'][::2, ::2]}, panda.home)
     with pytest.raises(ShapeError, match='picture of view side is float64'):
         model.predict({**frames, 'side': frames['side'] / 255}, panda.home)
-    with pytest.raises(ShapeError, match=r'position has shape \(6,\) but the field was trained for 7 joints'):
+    with pytest.raises(ShapeError, match=r'position has shape \(6,\) but the field was made for 7 joints'):
         model.predict(frames, panda.home[:6])
     with pytest.raises(ShapeError, match='position has 1 values that are not finite'):
         model.predict(frames, np.where(np.arange(7) == 3, np.nan, panda.home))

@@ -75,7 +75,12 @@ class JidmParams:
 
     robot: str = field(default='panda', metadata=param('name of a shipped robot or path of a robot file'))
     field_model: str = field(default='learned', metadata=param('Jacobian field by name'))
-    field_weights: str = field(default='', metadata=param('folder with the weights of the field; empty: the shipped ones of the robot'))
+    field_weights: str = field(
+        default='',
+        metadata=param(
+            'folder with the weights of the field, or file with model and cameras of an analytic one; empty: what ships for the robot'
+        ),
+    )
     ridge: float = field(
         default=_SOLVE.ridge, metadata=param('damping of the inversion', unit='px²/rad² over 4 px cells', low=1e-3, high=1e6, live=True)
     )

@@ -12,5 +12,7 @@ FLOW_ESTIMATORS: Registry[FlowEstimator] = Registry(
     'flow estimator', {'dis': 'vera_jidm.flow.dis:DisFlow'}, group='vera_jidm.flow_estimators'
 )
 JACOBIAN_MODELS: Registry[JacobianModel] = Registry(
-    'Jacobian field', {'learned': 'vera_jidm.jacobian.learned:LearnedField'}, group='vera_jidm.jacobian_models'
+    'Jacobian field',
+    {'analytic': 'vera_jidm.jacobian.analytic:analytic_field', 'learned': 'vera_jidm.jacobian.learned:LearnedField'},
+    group='vera_jidm.jacobian_models',
 )

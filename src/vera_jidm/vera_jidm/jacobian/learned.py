@@ -12,10 +12,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from vera_core.embodiment import Embodiment
-from vera_core.errors import ModelContractError, ShapeError
-from vera_core.shapes import Array, FloatArray, RgbArray, check_finite
+from vera_core.errors import ModelContractError
+from vera_core.shapes import Array, FloatArray, RgbArray
 from vera_core.types import JacobianField
 from vera_jidm.jacobian.config import FieldConfig
+from vera_jidm.jacobian.model import checked_picture, checked_position
 from vera_jidm.jacobian.weights import GRAPH, RETRAIN, WEIGHTS, check_tensors, read_config, read_tensors, shipped_folder
 
 Backend = Literal['auto', 'onnx', 'torch']
@@ -77,11 +78,8 @@ class NetworkField:
             ShapeError: If a view is missing, a picture has another size or type, or the joints are too few, too many or not finite.
         """
         config = self.config
-        position = np.asarray(position, dtype=np.float32)
-        if position.shape != (len(config.joint_names),):
-            raise ShapeError(f'position has shape {position.shape} but the field was trained for {len(config.joint_names)} joints')
-        check_finite(position=position)
-        pictures = np.stack([self._picture(frames, view) for view in config.view_names])
+        position = checked_position(position, len(config.joint_names)).astype(np.float32)
+        pictures = np.stack([_planes(checked_picture(frames, view, config.working_size)) for view in config.view_names])
         views = np.arange(len(config.view_names), dtype=np.int64)
         jacobians, trusts = self._engine(pictures, np.repeat(position[None], len(views), axis=0), views)
         return {
@@ -89,13 +87,10 @@ class NetworkField:
             for view, jacobian, trust in zip(config.view_names, jacobians, trusts, strict=True)
         }
 
-    def _picture(self, frames: Mapping[str, RgbArray], view: str) -> FloatArray:
-        if view not in frames:
-            raise ShapeError(f"the field needs view '{view}' but got {sorted(frames)}")
-        rgb = frames[view]
-        if rgb.dtype != np.uint8 or rgb.shape != (*self.config.working_size, 3):
-            raise ShapeError(f'picture of view {view} is {rgb.dtype} {rgb.shape} but uint8 {(*self.config.working_size, 3)} was expected')
-        return np.ascontiguousarray(rgb.transpose(2, 0, 1), dtype=np.float32) / 255
+
+def _planes(rgb: RgbArray) -> FloatArray:
+    """Return a picture as the network takes it, shape (3, H, W), 0..1."""
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1), dtype=np.float32) / 255
 
 
 def _onnx_engine(folder: Path, tensors: dict[str, Array]) -> Engine:
