@@ -16,6 +16,7 @@ from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError
 from vera_core.shapes import FloatArray
 from vera_core.types import FlowField, JacobianField
+from vera_jidm.direct.protocol import JointStepModel, StepQuery
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.solve.joint_step import SolveSettings, solve_joint_step
@@ -43,14 +44,16 @@ class MotionRecovery:
     """How well the joint step between two moments comes back from their flow."""
 
     field: str
-    """`learned` or `analytic`."""
+    """`learned`, `analytic` or the name of another estimator, such as `direct_flow` and `direct_images`."""
     flow: str
-    """`exact` or `estimated`."""
+    """`exact` or `estimated`; an estimator that looks at pictures alone has the same figures for both."""
     views: tuple[str, ...]
     cosine: float
     """Mean cosine of the angle between recovered and measured joint step."""
     relative_error: float
     """Median of |dq_hat - dq| / |dq|."""
+    normalised_error: float
+    """sum |dq_hat - dq|^2 / sum |dq|^2; 1.0 for an estimator that always answers zero."""
     r2_joints: tuple[float, ...]
     """1 - sum (dq_hat - dq)^2 / sum dq^2 for every joint."""
 
@@ -113,6 +116,8 @@ class _Case:
     delta_q: FloatArray
     fields: Mapping[str, Fields]
     flows: Mapping[str, FlowField]
+    steps: Mapping[tuple[str, str], FloatArray]
+    """Answers of the other estimators by name and flow, shape (n,), rad."""
 
 
 def evaluate_field(
@@ -125,6 +130,7 @@ def evaluate_field(
     pairs: int = 240,
     seed: int = 0,
     settings: SolveSettings | None = None,
+    others: Mapping[str, JointStepModel] | None = None,
     report: Report | None = None,
 ) -> IdmReport:
     """Measure a field on pairs of moments of recordings it has never seen.
@@ -138,24 +144,28 @@ def evaluate_field(
         pairs: Pairs in all, spread evenly over the recordings.
         seed: Draws the pairs.
         settings: Of the solver; the running system's defaults when left out.
+        others: Other estimators by name, asked the same questions with all views.
         report: Called with the progress.
 
     Raises:
         ConfigError: If no recording holds a usable pair.
     """
-    rng, settings = np.random.default_rng(seed), settings or SolveSettings()
+    rng, settings, others = np.random.default_rng(seed), settings or SolveSettings(), others or {}
     per_recording = max(1, -(-pairs // max(len(recordings), 1)))
     cases: list[_Case] = []
     for recording in recordings:
+        if len(cases) >= pairs:
+            break
         scene = labels(recording)
         for start, end in find_pairs(recording, rng, min(per_recording, pairs - len(cases))):
-            cases.append(_case(model, recording, robot, scene, estimator, start, end))
+            cases.append(_case(model, others, recording, robot, scene, estimator, start, end))
             if report:
                 report('held-out pairs', len(cases), pairs)
     if not cases:
         raise ConfigError(
             f'{len(recordings)} held-out recordings hold no pair of moments with enough motion; record more with: vera collect'
         )
+    measured = np.stack([case.delta_q for case in cases])
     choices = [(view,) for view in robot.view_names] + ([robot.view_names] if len(robot.view_names) > 1 else [])
     return IdmReport(
         robot=robot.name,
@@ -170,24 +180,43 @@ def evaluate_field(
             for field in ('learned', 'analytic')
             for flow in ('exact', 'estimated')
             for views in choices
+        )
+        + tuple(
+            motion_recovery(name, flow, robot.view_names, measured, np.stack([case.steps[name, flow] for case in cases]))
+            for name in others
+            for flow in ('exact', 'estimated')
         ),
     )
 
 
 def _case(
-    model: JacobianModel, recording: Recording, robot: Embodiment, scene: SceneLabels, estimator: FlowEstimator, start: int, end: int
+    model: JacobianModel,
+    others: Mapping[str, JointStepModel],
+    recording: Recording,
+    robot: Embodiment,
+    scene: SceneLabels,
+    estimator: FlowEstimator,
+    start: int,
+    end: int,
 ) -> _Case:
     before, after = recording.position[start], recording.position[end]
     frames = {view: recording.frames[view][start] for view in robot.view_names}
-    seen = {view: estimator.estimate(frames[view], recording.frames[view][end]) for view in robot.view_names}
+    later = {view: recording.frames[view][end] for view in robot.view_names}
+    seen = {view: estimator.estimate(frames[view], later[view]) for view in robot.view_names}
     exact = {view: scene.flow(view, before, after) for view in robot.view_names}
     certain = {view: np.ones(flow.shape[:2], np.float32) for view, flow in exact.items()}
+    flows = {
+        'exact': _flow_field(exact, certain),
+        'estimated': _flow_field({view: flow for view, (flow, _) in seen.items()}, {view: trust for view, (_, trust) in seen.items()}),
+    }
     return _Case(
         delta_q=after - before,
         fields={'learned': model.predict(frames, before), 'analytic': {view: scene.jacobian(view, before) for view in robot.view_names}},
-        flows={
-            'exact': _flow_field(exact, certain),
-            'estimated': _flow_field({view: flow for view, (flow, _) in seen.items()}, {view: trust for view, (_, trust) in seen.items()}),
+        flows=flows,
+        steps={
+            (name, kind): other.predict(StepQuery(before=frames, after=later, flow=flow, position=before))
+            for name, other in others.items()
+            for kind, flow in flows.items()
         },
     )
 
@@ -223,6 +252,11 @@ def _recovery(cases: Sequence[_Case], field: str, flow: str, views: tuple[str, .
     recovered = np.stack(
         [solve_joint_step(case.fields[field], _only(case.flows[flow], views), settings=settings).delta_q for case in cases]
     )
+    return motion_recovery(field, flow, views, measured, recovered)
+
+
+def motion_recovery(field: str, flow: str, views: tuple[str, ...], measured: FloatArray, recovered: FloatArray) -> MotionRecovery:
+    """Return the figures of joint steps of shape (P, n), rad, against the measured ones, whatever estimator they come from."""
     lengths = np.linalg.norm(measured, axis=1)
     cosine = (measured * recovered).sum(axis=1) / np.maximum(lengths * np.linalg.norm(recovered, axis=1), 1e-12)
     error = recovered - measured
@@ -232,6 +266,7 @@ def _recovery(cases: Sequence[_Case], field: str, flow: str, views: tuple[str, .
         views=views,
         cosine=float(cosine.mean()),
         relative_error=float(np.median(np.linalg.norm(error, axis=1) / lengths)),
+        normalised_error=float(np.square(error).sum() / np.square(measured).sum()),
         r2_joints=tuple(float(value) for value in 1 - np.square(error).sum(axis=0) / np.maximum(np.square(measured).sum(axis=0), 1e-12)),
     )
 
