@@ -87,6 +87,15 @@ def test_live_change_is_taken_whole_or_not_at_all(ros):
     node.destroy_node()
 
 
+def test_an_empty_list_takes_values_of_its_kind_and_becomes_empty_again(ros):
+    node, params = make()
+    assert node.set_parameters([Parameter('views', value=['front', 'side'])])[0].successful
+    assert params.value.views == ('front', 'side')
+    assert 'string array is needed' in node.set_parameters([Parameter('views', value=[1.0])])[0].reason
+    assert node.set_parameters([Parameter('views', value=[])])[0].successful
+    assert params.value.views == ()
+
+
 def test_live_change_another_callback_refuses_does_not_arrive(ros):
     from rcl_interfaces.msg import SetParametersResult
 

@@ -97,6 +97,35 @@ def test_settings_out_of_range_are_refused_by_name(name: str, value: float) -> N
         SolveSettings(**{name: value})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize('value', [0.0, -1.0, float('inf')])
+def test_a_bad_ridge_of_one_joint_is_refused_by_its_place(value: float) -> None:
+    with pytest.raises(ConfigError, match=rf'joint_ridge\[1\] is {value}'):
+        SolveSettings(joint_ridge=(100.0, value))
+
+
+def test_ridges_for_another_number_of_joints_are_refused() -> None:
+    fields, truth = scene()
+    with pytest.raises(ShapeError, match='joint_ridge has 6 values but the field has 7 joints'):
+        solve_joint_step(fields, flow_of(fields, truth), settings=SolveSettings(joint_ridge=(100.0,) * 6))
+
+
+def test_equal_ridges_of_all_joints_are_the_one_ridge() -> None:
+    fields, truth = scene()
+    flow = flow_of(fields, truth)
+    one = solve_joint_step(fields, flow, settings=SolveSettings(ridge=250.0))
+    each = solve_joint_step(fields, flow, settings=SolveSettings(joint_ridge=(250.0,) * JOINTS))
+    np.testing.assert_allclose(each.delta_q, one.delta_q, atol=1e-15)
+    np.testing.assert_allclose(each.std, one.std)
+
+
+def test_a_stiff_joint_moves_less() -> None:
+    fields, truth = scene()
+    ridge = (100.0,) * 6 + (1e9,)
+    step = solve_joint_step(fields, flow_of(fields, truth), settings=SolveSettings(joint_ridge=ridge))
+    assert abs(step.delta_q[6]) < 1e-3 * abs(truth[6])
+    assert step.observability[6] < 0.01 < 0.9 < step.observability[0]
+
+
 def test_bounds_of_the_wrong_length_are_refused() -> None:
     fields, truth = scene()
     with pytest.raises(ShapeError, match='7 numbers were expected'):

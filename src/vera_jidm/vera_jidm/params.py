@@ -84,6 +84,12 @@ class JidmParams:
     ridge: float = field(
         default=_SOLVE.ridge, metadata=param('damping of the inversion', unit='px²/rad² over 4 px cells', low=1e-3, high=1e6, live=True)
     )
+    joint_ridge: tuple[float, ...] = field(
+        default=_SOLVE.joint_ridge,
+        metadata=param(
+            'damping of each joint in place of ridge; empty: ridge for all', unit='px²/rad² over 4 px cells', low=1e-3, live=True
+        ),
+    )
     huber_delta_px: float = field(
         default=_SOLVE.huber_delta_px, metadata=param('errors above this count linearly', unit='px', low=0.01, high=100.0, live=True)
     )

@@ -158,7 +158,10 @@ class Parameters(Generic[T]):
         self.value: T = build(cls, given)
         for name, info in self._infos.items():
             value = getattr(self.value, name)
-            node.declare_parameter(name, list(value) if isinstance(value, tuple) else value, info.descriptor(), ignore_override=True)
+            descriptor = info.descriptor()
+            # rclpy takes an empty list for bytes and would refuse numbers or names later; what may be set is checked here anyway.
+            descriptor.dynamic_typing = value == ()
+            node.declare_parameter(name, list(value) if isinstance(value, tuple) else value, descriptor, ignore_override=True)
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._commit)
 

@@ -5,11 +5,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from vera_core.shapes import FloatArray
 from vera_jidm.solve.rows import Rows
+
+Ridge: TypeAlias = float | FloatArray
+"""px²/rad², > 0: one number, or one per joint, shape (n,)."""
+
+BLOCK = 4096
+"""Row pairs weighted and summed at a time: with 16 joints 1 MB, which stays in a core's cache instead of going through memory twice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -21,34 +28,40 @@ class NormalSystem:
     vector: FloatArray
     """J' W f, shape (n,), px²/rad."""
 
-    def damped(self, ridge: float) -> FloatArray:
+    def damped(self, ridge: Ridge) -> FloatArray:
         """Return the matrix with the ridge on its diagonal, shape (n, n), px²/rad²."""
-        return np.asarray(self.matrix + ridge * np.eye(len(self.vector)))
+        matrix = self.matrix.copy()
+        np.einsum('ii->i', matrix)[:] += ridge
+        return matrix
 
 
-def normal_system(rows: Rows, weights: FloatArray) -> NormalSystem:
-    """Form J' W J and J' W f.
-
-    Args:
-        rows: The stacked rows.
-        weights: Trust in each row pair, shape (N,); it enters once, so weight 4 is the same as the row four times.
-    """
+def normal_system(rows: Rows) -> NormalSystem:
+    """Form J' W J and J' W f in float64. Weights enter once: weight 4 is the same as the row four times."""
     joints = rows.jacobian.shape[2]
-    flat = rows.jacobian.reshape(-1, joints)
-    weighted = (rows.jacobian * weights[:, None, None]).reshape(-1, joints)
-    return NormalSystem(matrix=weighted.T @ flat, vector=weighted.T @ rows.flow.reshape(-1))
+    jacobian = rows.jacobian.reshape(len(rows), 2 * joints)
+    # The root on both sides makes the product symmetric, which BLAS knows to do in half the work.
+    root = np.sqrt(rows.weights)[:, None]
+    flow = rows.flow * root
+    matrix, vector = np.zeros((joints, joints)), np.zeros(joints)
+    block = np.empty((min(BLOCK, len(rows)), 2 * joints))
+    for first in range(0, len(rows), BLOCK):
+        part = slice(first, first + BLOCK)
+        weighted = np.multiply(jacobian[part], root[part], out=block[: len(root[part])]).reshape(-1, joints)
+        matrix += weighted.T @ weighted
+        vector += weighted.T @ flow[part].reshape(-1)
+    return NormalSystem(matrix=matrix, vector=vector)
 
 
-def solve_damped(system: NormalSystem, ridge: float) -> FloatArray:
+def solve_damped(system: NormalSystem, ridge: Ridge) -> FloatArray:
     """Find the joint step whose image motion best matches the wanted flow.
 
-    Minimises ``sum_i w_i |J_i dq - f_i|^2 + ridge |dq|^2`` [Wampler 1986]. The ridge is in absolute units: along a direction of joint
-    space with image energy e (px²/rad²) the gain is e / (e + ridge), so what the images hardly show moves little instead of amplifying
-    noise, and what they do not show at all keeps still.
+    Minimises ``sum_i w_i |J_i dq - f_i|^2 + sum_j ridge_j dq_j^2`` [Wampler 1986]. The ridge is in absolute units: along a direction of
+    joint space with image energy e (px²/rad²) the gain is e / (e + ridge), so what the images hardly show moves little instead of
+    amplifying noise, and what they do not show at all keeps still: the answer is in the range of ridge^-1 J'.
 
     Args:
         system: Normal system of the rows.
-        ridge: px²/rad², > 0.
+        ridge: px²/rad², > 0, one number or one per joint.
 
     Returns:
         Joint step, shape (n,), rad.

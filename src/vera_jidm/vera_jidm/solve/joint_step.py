@@ -12,9 +12,10 @@ import numpy as np
 from vera_core.errors import ConfigError, ShapeError
 from vera_core.shapes import FloatArray
 from vera_core.types import FlowField, JacobianField
+from vera_jidm.solve.damped_least_squares import Ridge
 from vera_jidm.solve.observability import observe
-from vera_jidm.solve.robust import solve_robust
-from vera_jidm.solve.rows import Rows, stack_rows
+from vera_jidm.solve.robust import COARSE_ROWS, RobustCost, huber_weights, solve_robust
+from vera_jidm.solve.rows import Rows, squared_length, stack_rows
 
 NOISE_FLOOR_PX = 0.2
 """Flow weaker than this is mostly the estimator's own noise: residual_ratio and std never assume less."""
@@ -26,6 +27,8 @@ class SolveSettings:
 
     ridge: float = 100.0
     """Damping, px²/rad² summed over 4 px cells at working size, > 0. Not relative to the data: see solve_damped."""
+    joint_ridge: tuple[float, ...] = ()
+    """Damping of each joint in place of `ridge`, px²/rad², in the order of the joints; see fit_ridge. Empty: `ridge` for all."""
     huber_delta_px: float = 0.5
     """Errors above this count linearly, px, > 0."""
     irls_iterations: int = 3
@@ -36,8 +39,23 @@ class SolveSettings:
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise ConfigError(f'{name} is {value}; it must be finite and > 0')
+        for joint, value in enumerate(self.joint_ridge):
+            if not (np.isfinite(value) and value > 0):
+                raise ConfigError(f'joint_ridge[{joint}] is {value}; it must be finite and > 0')
         if self.irls_iterations < 0:
             raise ConfigError(f'irls_iterations is {self.irls_iterations}; it must be >= 0')
+
+    def ridge_of(self, joints: int) -> Ridge:
+        """Return the damping for this many joints, px²/rad².
+
+        Raises:
+            ShapeError: If `joint_ridge` is for another number of joints.
+        """
+        if not self.joint_ridge:
+            return self.ridge
+        if len(self.joint_ridge) != joints:
+            raise ShapeError(f'joint_ridge has {len(self.joint_ridge)} values but the field has {joints} joints')
+        return np.asarray(self.joint_ridge, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -49,7 +67,7 @@ class JointStep:
     std: FloatArray
     """Standard deviation of delta_q, shape (n,), rad."""
     covariance: FloatArray
-    """Shape (n, n), rad²."""
+    """Shape (n, n), rad²; see observe for what it means."""
     observability: FloatArray
     """Shape (n,), 0..1: share of a motion of each joint that comes back through image and damping."""
     condition: float
@@ -82,20 +100,24 @@ def solve_joint_step(
     Raises:
         ShapeError: If views, grids or joint counts do not agree.
     """
-    settings = settings or SolveSettings()
-    rows = stack_rows(fields, flow)
+    return solve_rows(stack_rows(fields, flow), settings=settings or SolveSettings(), lower=lower, upper=upper)
+
+
+def solve_rows(rows: Rows, *, settings: SolveSettings, lower: FloatArray | None = None, upper: FloatArray | None = None) -> JointStep:
+    """Find the joint step of rows that are stacked already; see solve_joint_step."""
     joints = rows.jacobian.shape[2]
     lower = np.full(joints, -np.inf) if lower is None else np.asarray(lower, dtype=np.float64)
     upper = np.full(joints, np.inf) if upper is None else np.asarray(upper, dtype=np.float64)
     for name, bound in (('lower', lower), ('upper', upper)):
         if bound.shape != (joints,) or np.isnan(bound).any():
             raise ShapeError(f'{name} bound is {bound} but {joints} numbers were expected, one per joint of the field')
-    solution = solve_robust(
-        rows, ridge=settings.ridge, huber_delta_px=settings.huber_delta_px, iterations=settings.irls_iterations, lower=lower, upper=upper
-    )
-    residual_px = _rms(rows, solution.residual)
-    flow_px = _rms(rows, np.linalg.norm(rows.flow, axis=1))
-    seen = observe(solution.system, settings.ridge, max(_row_noise(rows, solution.weights, solution.residual), NOISE_FLOOR_PX))
+    ridge = settings.ridge_of(joints)
+    cost = RobustCost(ridge=ridge, huber_delta_px=settings.huber_delta_px, lower=lower, upper=upper)
+    solution = solve_robust(rows, cost, iterations=settings.irls_iterations)
+    residual_px = _rms(rows, solution.squared_error)
+    flow_px = _rms(rows, squared_length(rows.flow))
+    noise_px = _row_noise(rows, solution.squared_error, settings.huber_delta_px)
+    seen = observe(solution.system, ridge, max(noise_px, NOISE_FLOOR_PX))
     return JointStep(
         delta_q=solution.delta_q,
         std=np.sqrt(np.diag(seen.covariance)),
@@ -104,19 +126,22 @@ def solve_joint_step(
         condition=seen.condition,
         residual_px=residual_px,
         residual_ratio=min(residual_px / max(flow_px, NOISE_FLOOR_PX), 1.0),
-        rows=len(rows.weights),
+        rows=len(rows),
     )
 
 
-def _rms(rows: Rows, length: FloatArray) -> float:
-    """Root of the mean square length over the rows, weighted by the trust the inputs had before robust weighting, px."""
+def _rms(rows: Rows, squared: FloatArray) -> float:
+    """Root of the mean of squared lengths over the rows, weighted by the trust the inputs had before robust weighting, px."""
     total = float(rows.weights.sum())
-    return float(np.sqrt(rows.weights @ length**2 / total)) if total > 0 else 0.0
+    return float(np.sqrt(rows.weights @ squared / total)) if total > 0 else 0.0
 
 
-def _row_noise(rows: Rows, weights: FloatArray, residual: FloatArray) -> float:
+def _row_noise(rows: Rows, squared_error: FloatArray, huber_delta_px: float) -> float:
     """Standard deviation of one component of the flow of a row that a joint can move, px."""
     # The background explains nothing and would make the noise look small: a row counts by how strongly any joint moves it.
-    counted = weights * np.linalg.norm(rows.jacobian, axis=(1, 2))
+    # A standard deviation needs no more rows than a start of the solve does.
+    some = slice(None, None, max(len(rows) // COARSE_ROWS, 1))
+    trusted = rows.weights[some] * huber_weights(squared_error[some], huber_delta_px)
+    counted = trusted * np.linalg.norm(rows.jacobian[some], axis=(1, 2))
     total = float(counted.sum())
-    return float(np.sqrt(counted @ residual**2 / (2 * total))) if total > 0 else 0.0
+    return float(np.sqrt(counted @ squared_error[some] / (2 * total))) if total > 0 else 0.0

@@ -31,9 +31,29 @@ class Rows:
     def __post_init__(self) -> None:
         check_shapes(jacobian=(self.jacobian, 'N 2 n'), flow=(self.flow, 'N 2'), weights=(self.weights, 'N'))
 
+    def __len__(self) -> int:
+        """Number of row pairs."""
+        return len(self.weights)
+
+    def every(self, stride: int) -> Rows:
+        """Return every `stride`-th row pair: they say the same as all of them, with 1 / stride of the image energy."""
+        return Rows(jacobian=self.jacobian[::stride], flow=self.flow[::stride], weights=self.weights[::stride])
+
+    def error(self, delta_q: FloatArray) -> FloatArray:
+        """Return the image motion that a joint step leaves, ``flow_i - jacobian_i delta_q``, shape (N, 2), px."""
+        error = self.jacobian.reshape(-1, len(delta_q)) @ delta_q
+        np.subtract(self.flow.reshape(-1), error, out=error)
+        return np.asarray(error.reshape(-1, 2))
+
+
+def squared_length(vectors: FloatArray) -> FloatArray:
+    """Return u² + v² of vectors of shape (N, 2), shape (N,), px²."""
+    squares = vectors * vectors
+    return np.asarray(squares[:, 0] + squares[:, 1])
+
 
 def pool_to_cells(values: FloatArray, stride: int) -> FloatArray:
-    """Average pixels over cells: (H, W, ...) to (H / stride, W / stride, ...).
+    """Average pixels over cells: (H, W, ...) to (H / stride, W / stride, ...), float64.
 
     Raises:
         ShapeError: If the picture does not divide into whole cells.
@@ -41,8 +61,12 @@ def pool_to_cells(values: FloatArray, stride: int) -> FloatArray:
     height, width = values.shape[:2]
     if height % stride or width % stride:
         raise ShapeError(f'a picture of {height} x {width} px does not divide into cells of {stride} px')
-    cells = values.reshape(height // stride, stride, width // stride, stride, *values.shape[2:])
-    return np.asarray(cells.mean(axis=(1, 3), dtype=np.float64))
+    if stride == 1:
+        return np.asarray(values, dtype=np.float64)
+    # Rows first, then columns: the first sum runs along memory, which is ten times faster than one mean over both axes.
+    strips = values.reshape(height // stride, stride, -1).astype(np.float64).sum(axis=1)
+    cells = strips.reshape(height // stride, width // stride, stride, *values.shape[2:])
+    return np.asarray(np.einsum('ijk...->ij...', cells) / stride**2)
 
 
 def stack_rows(fields: Mapping[str, JacobianField], flow: FlowField) -> Rows:
@@ -57,17 +81,18 @@ def stack_rows(fields: Mapping[str, JacobianField], flow: FlowField) -> Rows:
     if missing:
         raise ShapeError(f'flow has views {sorted(flow.flow)} but there is no Jacobian field for {", ".join(missing)}')
     parts = [_rows_of_view(fields[view], flow.flow[view], flow.confidence[view]) for view in sorted(flow.flow)]
-    return Rows(
-        jacobian=np.concatenate([part.jacobian for part in parts]),
-        flow=np.concatenate([part.flow for part in parts]),
-        weights=np.concatenate([part.weights for part in parts]),
-    )
+    jacobians, flows, weights = zip(*parts, strict=True)
+    # One conversion into the stacked array: on fine grids copying the Jacobian costs as much as solving with it.
+    return Rows(jacobian=np.concatenate(jacobians, dtype=np.float64), flow=np.concatenate(flows), weights=np.concatenate(weights))
 
 
-def _rows_of_view(field: JacobianField, flow: FloatArray, confidence: FloatArray) -> Rows:
+def _rows_of_view(field: JacobianField, flow: FloatArray, confidence: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     pooled_flow = pool_to_cells(flow, field.stride)
     check_shapes(**{f'flow cells of {field.view}': (pooled_flow, 'h w 2'), f'jacobian of {field.view}': (field.jacobian, 'h w 2 n')})
     area = (field.stride / REFERENCE_CELL_PX) ** 2
-    weights = field.confidence.astype(np.float64) * pool_to_cells(confidence, field.stride) * area
+    weights = (field.confidence * pool_to_cells(confidence, field.stride) * area).reshape(-1)
+    jacobian, pooled_flow = field.jacobian.reshape(-1, *field.jacobian.shape[2:]), pooled_flow.reshape(-1, 2)
     seen = weights > 0
-    return Rows(jacobian=field.jacobian[seen].astype(np.float64), flow=pooled_flow[seen], weights=weights[seen])
+    if seen.all():
+        return jacobian, pooled_flow, weights
+    return jacobian[seen], pooled_flow[seen], weights[seen]
