@@ -17,6 +17,7 @@ FORMAT = 1
 HEADS = {
     'links': 'vera_jidm.jacobian.network:FieldNetwork',
     'unet': 'vera_jidm.jacobian.direct:DirectNetwork',
+    'pretrained': 'vera_jidm.jacobian.pretrained:PretrainedNetwork',
 }
 """Networks by the name of their head, imported when one is made."""
 
@@ -44,6 +45,12 @@ class FieldConfig:
     """Whether measured joints are part of the condition; without them the picture has to tell the posture."""
     joint_scale: tuple[float, ...] = ()
     """Size of each joint's image motion, px/rad, for heads that predict it directly; empty: a quarter of the picture's width for all."""
+    backbone: str | None = None
+    """Head `pretrained`: folder or model id the backbone's first weights come from; needed for training, not for use."""
+    backbone_config: Mapping[str, Any] | None = None
+    """Head `pretrained`: how the backbone is built, as transformers writes it; read from `backbone` by `for_robot`."""
+    freeze_backbone: bool = True
+    """Head `pretrained`: whether the backbone keeps its first weights while the rest learns."""
 
     def __post_init__(self) -> None:
         height, width = self.working_size
@@ -58,6 +65,11 @@ class FieldConfig:
             raise ModelContractError(f'bodies is {self.bodies} and condition {self.condition}; at least 2 and 1 are needed')
         if self.head not in HEADS:
             raise ModelContractError(f"unknown head '{self.head}'; {nearest_name_hint(self.head, HEADS)}")
+        if (self.head == 'pretrained') != (self.backbone_config is not None):
+            raise ModelContractError(
+                f"head '{self.head}' with{'out' if self.backbone_config is None else ''} a configuration of a backbone; head 'pretrained', and "
+                'no other, needs one: name the backbone'
+            )
         if self.joint_scale and (
             len(self.joint_scale) != len(self.joint_names) or not all(0 < scale < math.inf for scale in self.joint_scale)
         ):
@@ -80,8 +92,21 @@ class FieldConfig:
         return {'format': FORMAT, **asdict(self)}
 
     @classmethod
-    def for_robot(cls, robot: Embodiment, **options: Any) -> FieldConfig:
-        """Return the configuration that fits a robot."""
+    def for_robot(cls, robot: Embodiment, *, local_files_only: bool = False, **options: Any) -> FieldConfig:
+        """Return the configuration that fits a robot.
+
+        Args:
+            robot: Gives name, joints, views and picture size.
+            local_files_only: Never download the configuration of a backbone.
+            options: Other fields by name.
+
+        Raises:
+            ModelContractError: If a value makes no network.
+        """
+        if options.get('backbone') and options.get('backbone_config') is None:
+            from vera_jidm.jacobian.pretrained import read_backbone_config  # only this head needs transformers
+
+            options['backbone_config'] = read_backbone_config(options['backbone'], local_files_only=local_files_only)
         return cls(robot=robot.name, joint_names=robot.joint_names, view_names=robot.view_names, working_size=robot.working_size, **options)
 
     @classmethod
@@ -109,6 +134,9 @@ class FieldConfig:
                 head=str(document.get('head', 'links')),
                 uses_position=_flag(document, 'uses_position', default=True),
                 joint_scale=tuple(float(scale) for scale in document.get('joint_scale', ())),
+                backbone=None if document.get('backbone') is None else str(document['backbone']),
+                backbone_config=None if document.get('backbone_config') is None else dict(document['backbone_config']),
+                freeze_backbone=_flag(document, 'freeze_backbone', default=True),
             )
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise ModelContractError(

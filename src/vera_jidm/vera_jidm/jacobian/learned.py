@@ -123,10 +123,10 @@ def _onnx_engine(folder: Path, tensors: dict[str, Array]) -> Engine:
 def _torch_engine(config: FieldConfig, tensors: dict[str, Array], *, source: str) -> Engine:
     import torch
 
-    from vera_jidm.jacobian.heads import make_network
+    from vera_jidm.jacobian.heads import empty_network
 
     torch.set_num_threads(1)
-    network = make_network(config).eval()
+    network = empty_network(config).eval()
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     check_tensors({name: tensor.shape for name, tensor in tensors.items()}, wanted, source=source)
     network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
