@@ -21,7 +21,6 @@ from vera_jidm.flow.dis import QUICK, DisFlow
 from vera_jidm.following import PlanFollower
 from vera_jidm.overlay import draw_flow
 from vera_jidm.params import FlowParams
-from vera_jidm.registry import FLOW_ESTIMATORS
 from vera_jidm.worker import Worker
 from vera_msgs.msg import FlowField as FlowFieldMsg
 from vera_msgs.msg import Task
@@ -36,7 +35,7 @@ class FlowNode(VeraNode[FlowParams]):
     def __init__(self) -> None:
         super().__init__('flow_node', FlowParams)
         cv2.setNumThreads(1)
-        self._follower = PlanFollower(FLOW_ESTIMATORS.make(self.params.estimator), DisFlow(QUICK), self.params.follow_settings())
+        self._follower = PlanFollower(self.params.make_estimator(), DisFlow(QUICK), self.params.follow_settings())
         self._images: NewestSet[Image] = NewestSet(self.robot.view_names)
         self._plan: Latest[VideoPlanMsg] = Latest()
         self._ended_task: Latest[int] = Latest()

@@ -8,10 +8,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from vera_core.parameter import param
+from vera_jidm.flow.dis import DisSettings
+from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.following import FollowSettings
 from vera_jidm.pipeline import PipelineSettings
+from vera_jidm.registry import FLOW_ESTIMATORS
 from vera_jidm.solve import SolveSettings
 
+_DIS = DisSettings()
 _FOLLOW = FollowSettings()
 _PIPELINE = PipelineSettings()
 _SOLVE = SolveSettings()
@@ -29,6 +33,12 @@ class FlowParams:
 
     robot: str = field(default='panda', metadata=param('name of a shipped robot or path of a robot file'))
     estimator: str = field(default='dis', metadata=param('flow estimator by name'))
+    dis_finest_scale: int = field(
+        default=_DIS.finest_scale, metadata=param('finest pyramid level of dis; 0 is the picture itself', low=0, high=3)
+    )
+    dis_upsample: int = field(default=_DIS.upsample, metadata=param('dis searches pictures made this many times larger', low=1, high=2))
+    raft_weights: str = field(default='', metadata=param('file with the weights of raft, safetensors or a state dict of torch'))
+    raft_updates: int = field(default=12, metadata=param('look-ups per flow of raft', low=1, high=64))
     lookahead_s: float = field(
         default=_FOLLOW.lookahead_s,
         metadata=param('aim at the first planned frame due this far ahead', unit='s', low=0.0, high=3.0, live=True),
@@ -62,6 +72,18 @@ class FlowParams:
     linger_s: float = field(
         default=_FOLLOW.linger_s, metadata=param('a plan is dropped this long after its end', unit='s', low=0.0, high=600.0, live=True)
     )
+
+    def make_estimator(self) -> FlowEstimator:
+        """Return the estimator with the settings that are its own.
+
+        Raises:
+            ConfigError: If the name is unknown, or weights are needed and missing.
+        """
+        options: dict[str, dict[str, Any]] = {
+            'dis': {'settings': DisSettings(finest_scale=self.dis_finest_scale, upsample=self.dis_upsample)},
+            'raft': {'weights': self.raft_weights, 'updates': self.raft_updates},
+        }
+        return FLOW_ESTIMATORS.make(self.estimator, **options.get(self.estimator, {}))
 
     def follow_settings(self) -> FollowSettings:
         """Return the part that concerns plan following."""

@@ -9,7 +9,7 @@ from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.jacobian.model import JacobianModel
 
 FLOW_ESTIMATORS: Registry[FlowEstimator] = Registry(
-    'flow estimator', {'dis': 'vera_jidm.flow.dis:DisFlow'}, group='vera_jidm.flow_estimators'
+    'flow estimator', {'dis': 'vera_jidm.flow.dis:DisFlow', 'raft': 'vera_jidm.flow.raft:RaftFlow'}, group='vera_jidm.flow_estimators'
 )
 JACOBIAN_MODELS: Registry[JacobianModel] = Registry(
     'Jacobian field',

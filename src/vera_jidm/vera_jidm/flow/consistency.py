@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Confidence from going there and back: a pixel that does not come home is not trusted."""
+"""Confidence from going there and back: a pixel that does not come home is not trusted. The same for every estimator."""
 
 from __future__ import annotations
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vera_core.errors import ConfigError, ShapeError
-from vera_core.shapes import Array, FloatArray, RgbArray, check_shapes
+from vera_core.errors import ConfigError
+from vera_core.shapes import Array, FloatArray, RgbArray
 from vera_jidm.flow.consistency import round_trip_confidence
+from vera_jidm.flow.pictures import check_pictures, known_answer, shrink_flow, to_grey
 from vera_jidm.flow.sharpness import match_sharpness
 
 SMALLEST_PICTURE_PX = 32
+"""Smaller pictures have no pyramid to search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class DisSettings:
     """Gradient descent steps per patch."""
     refinement_steps: int = 0
     """Variational smoothing steps. They lower the pixel error but smear motion over the arm's outline, and the joints come out worse."""
+    upsample: int = 1
+    """1, or 2 to search pictures of twice the size, made by cubic interpolation: five times the time for a fifth less error of the joint step."""
     matched_sharpness: bool = True
     """Blur the sharper of the two pictures first (see sharpness.py)."""
 
@@ -41,6 +45,7 @@ class DisSettings:
             ('patch_stride', 1, 16),
             ('gradient_steps', 1, 256),
             ('refinement_steps', 0, 50),
+            ('upsample', 1, 2),
         ):
             if not low <= getattr(self, name) <= high:
                 raise ConfigError(f'{name} is {getattr(self, name)}; it must be between {low} and {high}')
@@ -65,15 +70,16 @@ class DisFlow:
 
     def estimate(self, source: RgbArray, target: RgbArray) -> tuple[FloatArray, FloatArray]:
         """Return flow (H, W, 2), px, and confidence (H, W), 0..1, from `source` to `target`; see FlowEstimator."""
-        first, second = _grey(source, 'source'), _grey(target, 'target')
-        if first.shape != second.shape:
-            raise ShapeError(f'source is {first.shape[0]} x {first.shape[1]} px but target is {second.shape[0]} x {second.shape[1]} px')
-        if np.array_equal(first, second):
-            # Nothing moved: known, and the search would only add its own noise.
-            return np.zeros((*first.shape, 2), np.float32), np.ones(first.shape, np.float32)
+        check_pictures(source, target, smallest_px=SMALLEST_PICTURE_PX)
+        known = known_answer(source, target)
+        if known is not None:
+            return known
+        first, second = to_grey(source), to_grey(target)
         if self.settings.matched_sharpness:
             first, second = match_sharpness(first, second)
-        forward, backward = self._search(first, second), self._search(second, first)
+        if self.settings.upsample > 1:
+            first, second = (_enlarge(grey, self.settings.upsample) for grey in (first, second))
+        forward, backward = (shrink_flow(self._search(*pair), source.shape[:2]) for pair in ((first, second), (second, first)))
         return forward, round_trip_confidence(forward, backward)
 
     def _search(self, first: Array, second: Array) -> FloatArray:
@@ -81,10 +87,5 @@ class DisFlow:
         return np.asarray(self._dis.calc(first, second, None))  # type: ignore[call-overload]
 
 
-def _grey(rgb: RgbArray, name: str) -> Array:
-    check_shapes(**{name: (rgb, 'H W 3')})
-    if rgb.dtype != np.uint8:
-        raise ShapeError(f'{name} has dtype {rgb.dtype} but uint8 was expected')
-    if min(rgb.shape[:2]) < SMALLEST_PICTURE_PX:
-        raise ShapeError(f'{name} is {rgb.shape[0]} x {rgb.shape[1]} px; at least {SMALLEST_PICTURE_PX} px are needed')
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+def _enlarge(grey: Array, factor: int) -> Array:
+    return np.asarray(cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC))
