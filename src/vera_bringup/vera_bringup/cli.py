@@ -23,9 +23,12 @@ app = typer.Typer(
 )
 train_app = typer.Typer(help='Train a model from data of the simulator or of self-play.', no_args_is_help=True)
 app.add_typer(train_app, name='train')
+robot_app = typer.Typer(help='Bring a robot of your own.', no_args_is_help=True)
+app.add_typer(robot_app, name='robot')
 
 Robot = Annotated[str, typer.Option(help='Embodiment: the name of a shipped robot or the path of a YAML file.')]
 Planner = Annotated[str, typer.Option(help='Planner backend: embedded or recorded.')]
+TASKS = ('follow', 'reach')
 Seed = Annotated[int, typer.Option(help='Same seed, same draw.')]
 
 
@@ -61,14 +64,28 @@ def demo(
 @app.command()
 def evaluate(
     robot: Robot = 'panda',
-    task: Annotated[str, typer.Option(help='Task: reach.')] = 'reach',
+    task: Annotated[str, typer.Option(help='reach: through the running nodes; follow: random motions from video, without ROS.')] = 'reach',
     planner: Planner = 'embedded',
     episodes: Annotated[int, typer.Option(min=1, help='Number of independent episodes.')] = 30,
     seed: Seed = 0,
     json: Annotated[Path | None, typer.Option(help='File for the report.')] = None,
     log: Annotated[Path | None, typer.Option(help='File for everything the nodes print.')] = None,
+    field: Annotated[str, typer.Option(help='Task follow: Jacobian field by name; analytic: the exact one of the simulator.')] = 'learned',
+    weights: Annotated[str, typer.Option(help='Task follow: folder with the weights of the field; those of the robot when left out.')] = '',
 ) -> None:
-    """Run independent episodes through the real nodes and report success with its interval, latencies, duty cycle, violations."""
+    """Run independent episodes and report success with its interval. Task reach: latencies, duty cycle and violations, through the real nodes.
+
+    Task follow films random joint motions of any simulated robot and follows the videos closed loop, without ROS: how near it ends.
+    """
+    from vera_core.errors import ConfigError, nearest_name_hint
+
+    if task not in TASKS:
+        raise ConfigError(f"unknown task '{task}'; {nearest_name_hint(task, TASKS)}")
+    if task == 'follow':
+        from vera_bringup.closed_loop_run import FollowRequest, follow_and_show
+
+        wanted = FollowRequest(robot=robot, field=field, weights=weights, episodes=episodes, seed=seed)
+        raise typer.Exit(follow_and_show(wanted, report=json))
     from vera_bringup.evaluate import EvaluationRequest
     from vera_bringup.evaluate_show import evaluate_and_show
 
@@ -102,6 +119,19 @@ def collect(
     raise typer.Exit(collect_selfplay(robot, out, seconds=seconds, seed=seed))
 
 
+@robot_app.command(name='add')
+def robot_add(
+    description: Annotated[Path, typer.Argument(help='URDF or MJCF file.')],
+    name: Annotated[str, typer.Option(help='Name of the robot; that of the description when left out.')] = '',
+    out: Annotated[Path | None, typer.Option(help='File to write; NAME.yaml here when left out.')] = None,
+    overwrite: Annotated[bool, typer.Option('--overwrite', help='Replace a file that is there.')] = False,
+) -> None:
+    """Write the YAML file of a robot from its description: joints, limits, home pose, two cameras. Says what it guessed."""
+    from vera_bringup.robot_add import add_and_show
+
+    raise typer.Exit(add_and_show(description, name=name, out=out, overwrite=overwrite))
+
+
 @train_app.command()
 def idm(
     robot: Robot = 'panda',
@@ -110,15 +140,20 @@ def idm(
     out: Annotated[Path | None, typer.Option(help='Folder for the weights; the one inside the package when left out.')] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help='Time of one core for the training itself, min.')] = 22.0,
     labels: Annotated[str, typer.Option(help='exact: of the simulator; estimated: optical flow alone, as on a robot.')] = 'exact',
+    head: Annotated[str, typer.Option(help='Network by the name of its head: links, unet or pretrained.')] = 'links',
+    weight: Annotated[list[str] | None, typer.Option(help='Weight of a loss, name=value; 0 switches it off. May be repeated.')] = None,
+    threads: Annotated[int, typer.Option(help='Threads of the training, 1 or 2.')] = 1,
+    precision: Annotated[str, typer.Option(help='fp32, or bf16 on processors that have units for it.')] = 'fp32',
     seed: Seed = 0,
 ) -> None:
-    """Train the Jacobian field of a robot on its self-play."""
-    from vera_bringup.training import train_field
-    from vera_core.errors import ConfigError, nearest_name_hint
+    """Train the Jacobian field of a robot on its self-play; ends with a report page."""
+    from vera_bringup.training import FieldRequest, train_field
+    from vera_jidm.training.precision import to_precision
+    from vera_jidm.training.trainer import TrainingOptions
 
-    if labels not in ('exact', 'estimated'):
-        raise ConfigError(f"unknown labels '{labels}'; {nearest_name_hint(labels, ('exact', 'estimated'))}")
-    raise typer.Exit(train_field(robot, data=data, work=work, out=out, minutes=minutes, seed=seed, exact_labels=labels == 'exact'))
+    training = TrainingOptions(minutes=minutes, seed=seed, threads=threads, precision=to_precision(precision))
+    request = FieldRequest(robot=robot, data=data, work=work, out=out, labels=labels, weights=weight or (), head=head, training=training)
+    raise typer.Exit(train_field(request))
 
 
 @app.command(name='evaluate-idm')

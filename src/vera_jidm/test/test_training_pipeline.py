@@ -23,7 +23,9 @@ from vera_jidm.solve.joint_step import SolveSettings
 from vera_jidm.solve.rows import pool_to_cells
 from vera_jidm.training.dataset import STEP_RANGE, find_pairs, label_moments, split_recordings
 from vera_jidm.training.evaluation import evaluate_field
-from vera_jidm.training.pipeline import DataOptions, evaluate_idm, train_idm
+from vera_jidm.training.loss_weights import ESTIMATED_LABELS, EXACT_LABELS, LossSettings
+from vera_jidm.training.pipeline import Trained, evaluate_idm, train_idm
+from vera_jidm.training.recipe import DataOptions, Recipe
 from vera_jidm.training.recording import Recording, find_recordings, read_recording
 from vera_jidm.training.trainer import TrainingOptions
 
@@ -294,17 +296,22 @@ def test_evaluation_scores_known_fields_as_worked_out_by_hand(toy: Embodiment, f
     assert [len(table.rows) for table in figures.tables()] == [3, 12]
 
 
-def _train(toy: Embodiment, folder: Path, tmp_path: Path, steps: int, **changes: Any) -> Any:
+def _train(toy: Embodiment, folder: Path, tmp_path: Path, steps: int, **changes: Any) -> Trained:
     options = TrainingOptions(minutes=steps / 60, batch=8, check_every_s=steps / 2, learning_rate=4e-3, **changes.pop('options', {}))
+    labels = changes.pop('labels', ToyScene())
+    weights = EXACT_LABELS if labels else ESTIMATED_LABELS
     return train_idm(
         toy,
         folder,
         tmp_path / 'work',
         tmp_path / 'weights',
         DisFlow(),
-        labels=changes.pop('labels', ToyScene()),
-        options=options,
-        data_options=DataOptions(moments=120, pairs=60),
+        labels=labels,
+        recipe=Recipe(
+            training=options,
+            losses=LossSettings(weights=weights.changed(changes.pop('weights', {}))),
+            data=DataOptions(moments=120, pairs=60),
+        ),
         command='vera train idm --robot toy',
         report=_quiet,
         clock=changes.pop('clock', None) or Ticks(1.0),
@@ -316,7 +323,8 @@ def _train(toy: Embodiment, folder: Path, tmp_path: Path, steps: int, **changes:
 @pytest.mark.timeout(300)
 def test_training_with_exact_labels_learns_and_its_weights_answer(toy: Embodiment, folder: Path, tmp_path: Path) -> None:
     lines: list[dict[str, float]] = []
-    figures = _train(toy, folder, tmp_path, 70, observe=lambda progress, share, values: lines.append(values))
+    figures = _train(toy, folder, tmp_path, 70, observe=lambda progress, share, values: lines.append(values)).figures
+    assert figures is not None
     assert figures.accuracy['all'].normalised_loss < 0.5
     assert figures.find('learned', 'exact', 2).cosine > 0.8
     assert any('field' in line and 'action' in line for line in lines)
@@ -329,7 +337,7 @@ def test_training_with_exact_labels_learns_and_its_weights_answer(toy: Embodimen
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_training_without_a_simulator_learns_from_estimated_flow(toy: Embodiment, folder: Path, tmp_path: Path) -> None:
-    assert _train(toy, folder, tmp_path, 70, labels=None) is None
+    assert _train(toy, folder, tmp_path, 70, labels=None).figures is None
     figures = evaluate_idm(toy, folder, DisFlow(), ToyScene(), weights=tmp_path / 'weights', report=_quiet)
     assert figures.accuracy['all'].r2 > 0.2
     assert figures.find('learned', 'estimated', 2).cosine > 0.6

@@ -14,8 +14,6 @@ import numpy as np
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError
 from vera_core.shapes import Array, FloatArray, RgbArray
-from vera_jidm.flow.estimator import FlowEstimator
-from vera_jidm.solve.rows import pool_to_cells
 from vera_jidm.training.labels import LabelSource, SceneLabels
 from vera_jidm.training.recording import Recording
 
@@ -52,27 +50,46 @@ class Moments:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Pairs:
-    """Two moments, the joint step between them and the motion a flow estimator sees."""
+class Waypoints:
+    """Where the first pair of every start goes on to: half way and at its end."""
 
     pictures: RgbArray
-    """The first moment, shape (P, V, H, W, 3), uint8."""
+    """Shape (S, 2, V, H, W, 3), uint8."""
     position: FloatArray
-    """Joints at the first moment, shape (P, n), rad."""
+    """Shape (S, 2, n), rad."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Pairs:
+    """Moments, joint steps away from them and the motion a flow estimator sees; K pairs in a row, usually one, share their first moment."""
+
+    pictures: RgbArray
+    """The first moments, shape (S, V, H, W, 3), uint8."""
+    position: FloatArray
+    """Joints at the first moments, shape (S, n), rad."""
     delta_q: FloatArray
-    """Measured joint step, shape (P, n), rad."""
+    """Measured joint steps, shape (S K, n), rad."""
     flow: Array
-    """Estimated flow, mean over each cell, shape (P, V, 2, h, w), float16, px."""
+    """Estimated flow, mean over each cell, shape (S K, V, 2, h, w), float16, px."""
     trust: Array
-    """Trust in that flow, shape (P, V, h, w), float16."""
+    """Trust in that flow, shape (S K, V, h, w), float16."""
+    waypoints: Waypoints | None = None
+    """Only kept for losses that look at more than the first picture."""
 
     def __len__(self) -> int:
+        """Number S of first moments."""
         return len(self.position)
 
-    def energy(self) -> float:
-        """Mean over pictures of the trusted squared flow, px²."""
-        trusted = self.trust[:, :, None].astype(np.float32) * np.square(self.flow.astype(np.float32))
-        return float(trusted.sum() / (len(self) * self.flow.shape[1]))
+    @property
+    def steps(self) -> int:
+        """Number K of joint steps from every first moment."""
+        return len(self.delta_q) // len(self.position)
+
+    def energy(self, charbonnier_px: float = 0.0) -> float:
+        """Mean over flows of one view of the trusted squared flow, px²; or of its Charbonnier length, px, see losses.penalty."""
+        squared = np.square(self.flow.astype(np.float32)).sum(axis=2)
+        sizes = squared if charbonnier_px == 0 else np.sqrt(squared + charbonnier_px**2) - charbonnier_px
+        return float((self.trust.astype(np.float32) * sizes).sum() / (len(self.flow) * self.flow.shape[1]))
 
 
 def split_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
@@ -103,7 +120,7 @@ def label_moments(
         done += len(indices)
         report('exact labels', done, count)
     return Moments(
-        pictures=np.concatenate([_views(recording, robot, indices) for recording, indices in zip(recordings, chosen, strict=True)]),
+        pictures=np.concatenate([take_pictures(recording, robot, indices) for recording, indices in zip(recordings, chosen, strict=True)]),
         position=np.concatenate([recording.position[indices] for recording, indices in zip(recordings, chosen, strict=True)]),
         jacobian=np.concatenate([jacobian for jacobian, _ in fields]),
         coverage=np.concatenate([coverage for _, coverage in fields]),
@@ -125,42 +142,19 @@ def find_pairs(recording: Recording, rng: np.random.Generator, count: int) -> li
     return pairs
 
 
-def estimate_pairs(
-    recordings: Sequence[Recording],
-    robot: Embodiment,
-    estimator: FlowEstimator,
-    *,
-    stride: int,
-    per_recording: int,
-    rng: np.random.Generator,
-    report: Report,
-) -> Pairs:
-    """Return pairs of moments with the flow the estimator sees between them.
-
-    Raises:
-        ConfigError: If the robot hardly moves in any recording.
-    """
-    found = [(recording, pair) for recording in recordings for pair in find_pairs(recording, rng, per_recording)]
-    if not found:
-        raise ConfigError(f'no two moments of {len(recordings)} recordings are {STEP_RANGE} rad apart; the robot has to move in self-play')
-    flows, trusts = [], []
-    for number, (recording, (start, end)) in enumerate(found, 1):
-        seen = [estimator.estimate(recording.frames[view][start], recording.frames[view][end]) for view in robot.view_names]
-        flows.append(np.stack([pool_to_cells(flow, stride).transpose(2, 0, 1) for flow, _ in seen]).astype(np.float16))
-        trusts.append(np.stack([pool_to_cells(trust, stride) for _, trust in seen]).astype(np.float16))
-        if number % 50 == 0 or number == len(found):
-            report('estimated flow', number, len(found))
-    return Pairs(
-        pictures=np.concatenate([_views(recording, robot, np.array([start])) for recording, (start, _) in found]),
-        position=np.stack([recording.position[start] for recording, (start, _) in found]),
-        delta_q=np.stack([recording.position[end] - recording.position[start] for recording, (start, end) in found]),
-        flow=np.stack(flows),
-        trust=np.stack(trusts),
-    )
-
-
-def _views(recording: Recording, robot: Embodiment, indices: Array) -> RgbArray:
+def take_pictures(recording: Recording, robot: Embodiment, indices: Array) -> RgbArray:
+    """Return pictures of all views at some moments, shape (N, V, H, W, 3)."""
     return np.stack([recording.frames[view][indices] for view in robot.view_names], axis=1)
+
+
+def save_arrays(path: Path, **arrays: Array) -> None:
+    """Write arrays for a later run; an interrupted write leaves nothing behind that could be read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix('.part')
+    with beside.open('wb') as stream:
+        # mypy takes the arrays for the option allow_pickle of savez.
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    beside.replace(path)
 
 
 def _fingerprint(recording: Recording, indices: Array) -> str:
@@ -175,11 +169,7 @@ def _cached_labels(recording: Recording, indices: Array, robot: Embodiment, sour
     labels = source(recording)
     jacobian, coverage = _labels(labels, recording.position[indices], robot)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix('.part')
-        with beside.open('wb') as stream:
-            np.savez(stream, jacobian=jacobian, coverage=coverage)
-        beside.replace(path)
+        save_arrays(path, jacobian=jacobian, coverage=coverage)
     return jacobian, coverage
 
 

@@ -19,33 +19,26 @@ from vera_core.errors import ConfigError
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.jacobian.config import FieldConfig
 from vera_jidm.jacobian.export import export_graph
+from vera_jidm.jacobian.heads import make_network
 from vera_jidm.jacobian.learned import LearnedField, NetworkField, field_engine
-from vera_jidm.jacobian.network import FieldNetwork
 from vera_jidm.jacobian.weights import GRAPH, read_metadata, shipped_folder, write_weights
-from vera_jidm.solve.joint_step import SolveSettings
-from vera_jidm.training.dataset import Report, estimate_pairs, label_moments, split_recordings
+from vera_jidm.training.dataset import Report, split_recordings
 from vera_jidm.training.evaluation import IdmReport, evaluate_field
 from vera_jidm.training.labels import LabelSource
 from vera_jidm.training.objective import Data, FieldObjective
+from vera_jidm.training.recipe import VALIDATION_DATA, DataOptions, Recipe, load_data
 from vera_jidm.training.recording import Recording, find_recordings, read_recording
-from vera_jidm.training.trainer import Observer, TrainingOptions, seed_everything, train
-
-ACTION_FROM = 0.85
-"""Share of the run after which the action loss is on."""
+from vera_jidm.training.trainer import Observer, seed_everything, train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataOptions:
-    """How much of the recordings is used."""
+class Trained:
+    """What a training leaves behind besides the weights."""
 
-    moments: int = 12000
-    """Moments that get an exact label, at most; spread evenly."""
-    pairs: int = 3000
-    """Pairs of moments that get an estimated flow, at most."""
-
-    def __post_init__(self) -> None:
-        if self.moments < 1 or self.pairs < 1:
-            raise ConfigError(f'moments is {self.moments} and pairs is {self.pairs}; both must be at least 1')
+    figures: IdmReport | None
+    """On the held-out recordings; None without exact labels."""
+    page: Path
+    """Report with pictures, one HTML file."""
 
 
 def train_idm(
@@ -56,51 +49,48 @@ def train_idm(
     estimator: FlowEstimator,
     *,
     labels: LabelSource | None,
-    options: TrainingOptions,
-    data_options: DataOptions | None = None,
+    recipe: Recipe,
     command: str,
     report: Report,
     observe: Observer | None = None,
     clock: Callable[[], float] = time.process_time,
-) -> IdmReport | None:
-    """Train a Jacobian field, write its weights and measure it on recordings that took no part.
+) -> Trained:
+    """Train a Jacobian field, write its weights, measure it on recordings that took no part and write a report with pictures.
 
     Args:
         robot: Whose field it is.
         data: Folder with self-play recordings.
-        work: Folder for label cache and checkpoint; a run that was stopped goes on from there.
+        work: Folder for label cache, checkpoint and report; a run that was stopped goes on from there.
         weights: Folder for the result.
-        estimator: Sees the flow between two pictures.
-        labels: Exact labels where there is a simulator; None trains on the estimated flow alone, as on a real robot.
-        options: Of the training.
-        data_options: Of the data.
+        estimator: Flow as the running system sees it.
+        labels: Exact labels where there is a simulator; None trains on estimated flow alone, as on a real robot.
+        recipe: Network, losses, data, time.
         command: What was typed, noted beside the weights.
         report: Called while recordings are read and labelled.
         observe: Called while training.
         clock: Time spent in training, s; by default the time this process had a core.
-
-    Returns:
-        Figures on the held-out recordings; None without exact labels.
     """
-    data_options = data_options or DataOptions()
     training, validation, held_out = split_recordings(find_recordings(data))
-    config = FieldConfig.for_robot(robot)
-    rng = np.random.default_rng([options.seed, 7])
-    parts = [
-        _load_data(_read(paths, robot, report), robot, config, estimator, labels, most, work / 'labels', rng, report)
-        for paths, most in ((training, data_options), (validation, DataOptions(moments=150, pairs=100)))
-    ]
+    config = FieldConfig.for_robot(robot, head=recipe.head)
+    rng = np.random.default_rng([recipe.training.seed, 7])
+
+    def load(paths: list[Path], most: DataOptions) -> Data:
+        recordings = _read(paths, robot, report)
+        return load_data(recordings, robot, config, estimator, labels, recipe.losses, most, cache=work / 'labels', rng=rng, report=report)
+
+    parts = (load(training, recipe.data), load(validation, VALIDATION_DATA))
     objective = FieldObjective(
-        config, *parts, ridge=SolveSettings().ridge, action_from=ACTION_FROM, batch=options.batch, rng=seed_everything(options.seed)
+        config, *parts, settings=recipe.losses, batch=recipe.training.batch, rng=seed_everything(recipe.training.seed)
     )
-    network, progress = train(FieldNetwork(config), objective, work, options, observe=observe, clock=clock)
+    network, progress = train(make_network(config), objective, work, recipe.training, observe=observe, clock=clock)
     metadata: dict[str, Any] = {
         'network': config.to_json(),
         'command': command,
-        'seed': options.seed,
+        'seed': recipe.training.seed,
         'revision': _revision(),
         'labels': 'estimated' if labels is None else 'exact',
-        'options': asdict(options) | asdict(data_options),
+        'options': asdict(recipe.training) | asdict(recipe.data),
+        'losses': asdict(recipe.losses),
         'steps': progress.step,
         'pictures': progress.pictures,
         'training_core_s': round(progress.elapsed_s, 1),
@@ -110,13 +100,13 @@ def train_idm(
     tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     write_weights(weights, tensors, metadata)
     export_graph(network, weights / GRAPH)
-    if labels is None:
-        return None
-    figures = evaluate_field(
-        NetworkField(config, field_engine(network)), _read(held_out, robot, report), robot, labels, estimator, report=report
-    )
-    write_weights(weights, tensors, metadata | {'figures': figures.to_json()})
-    return figures
+    model, unseen = NetworkField(config, field_engine(network)), _read(held_out, robot, report)
+    figures = None
+    if labels is not None:
+        figures = evaluate_field(model, unseen, robot, labels, estimator, report=report)
+        metadata['figures'] = figures.to_json()
+        write_weights(weights, tensors, metadata)
+    return Trained(figures=figures, page=work / 'report.html')
 
 
 def evaluate_idm(
@@ -155,24 +145,6 @@ def _read(paths: list[Path], robot: Embodiment, report: Report) -> list[Recordin
         recordings.append(read_recording(path, robot))
         report('reading recordings', number, len(paths))
     return recordings
-
-
-def _load_data(
-    recordings: list[Recording],
-    robot: Embodiment,
-    config: FieldConfig,
-    estimator: FlowEstimator,
-    labels: LabelSource | None,
-    most: DataOptions,
-    cache: Path,
-    rng: np.random.Generator,
-    report: Report,
-) -> Data:
-    every = max(1, -(-sum(map(len, recordings)) // most.moments))
-    moments = None if labels is None else label_moments(recordings, robot, labels, every=every, cache=cache, report=report)
-    per_recording = max(1, most.pairs // len(recordings))
-    pairs = estimate_pairs(recordings, robot, estimator, stride=config.stride, per_recording=per_recording, rng=rng, report=report)
-    return Data(moments=moments, pairs=pairs)
 
 
 def _identify(paths: list[Path]) -> list[str]:

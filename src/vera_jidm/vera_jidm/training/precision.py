@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import nn
@@ -15,14 +15,15 @@ Precision = Literal['fp32', 'bf16']
 """How the network computes while it trains; weights, losses, checks and the running system stay in float32."""
 
 
-def check_precision(name: str) -> None:
-    """Refuse a precision there is none of.
+def to_precision(name: str) -> Precision:
+    """Return a precision by its name.
 
     Raises:
-        ConfigError: Names those there are.
+        ConfigError: If there is none of that name; names those there are.
     """
     if name not in get_args(Precision):
         raise ConfigError(f"unknown precision '{name}'; {nearest_name_hint(name, get_args(Precision))}")
+    return cast(Precision, name)
 
 
 def available_precision(wanted: Precision) -> tuple[Precision, str]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from vera_core.errors import ConfigError
 from vera_jidm.training.averaging import AveragedNetwork
 from vera_jidm.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from vera_jidm.training.precision import InPrecision, Precision, available_precision, check_precision
+from vera_jidm.training.precision import InPrecision, Precision, available_precision, to_precision
 
 WARM_UP_STEPS = 50
 """Steps over which the learning rate rises at the start and after a pause."""
@@ -85,7 +85,7 @@ class TrainingOptions:
             raise ConfigError(f'patience_checks is {self.patience_checks}; it must be at least 0')
         if self.threads not in (1, 2):
             raise ConfigError(f'threads is {self.threads}; it must be 1 or 2')
-        check_precision(self.precision)
+        to_precision(self.precision)
 
 
 def seed_everything(seed: int) -> np.random.Generator:
