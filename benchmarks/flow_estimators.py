@@ -60,10 +60,10 @@ def make_pairs(count: int, robot: Embodiment) -> list[Pair]:
     """Render pairs of arm poses; the same ones for the same count."""
     rng = np.random.default_rng(0)
     lower, upper = robot.limits('lower') + 0.1, robot.limits('upper') - 0.1
-    world = World(sample_scene(0))
+    world = World(robot)
     pairs = []
     for seed in range(count):
-        world.set_scene(sample_scene(seed))
+        world.set_scene(sample_scene(robot, seed))
         q = np.clip(robot.home + rng.normal(size=7) * 0.35, lower, upper)
         q_next = np.clip(q + rng.normal(size=7) * STEP_STD_RAD * rng.uniform(0.05, 1.3), lower, upper)
         pairs.append(

@@ -38,7 +38,7 @@ IMAGE_NS, TICK_NS = SECOND_NS // 10, SECOND_NS // 50
 def main() -> float:
     """Reach for the cube; return how far the fingertip ends from the expert's, m."""
     robot = load_embodiment('panda')
-    world = World(sample_scene(SEED))
+    world = World(robot, sample_scene(robot, SEED))
     clip = make_clip(world, SEED, target=TARGET, with_masks=False)
     world.set_joints(clip.joints[-1])
     goal = world.fingertip.copy()

@@ -78,10 +78,9 @@ def _nodes() -> str:
 
 
 def _rendering() -> str:
-    from vera_sim.scene import sample_scene
     from vera_sim.world import World
 
-    world = World(sample_scene(0))
+    world = World(load_embodiment('panda'))
     try:
         picture = world.render(load_embodiment('panda').view_names[0])
     finally:

@@ -12,6 +12,7 @@ import numpy as np
 
 from vera_bringup.session import Session
 from vera_bringup.task_run import Episode
+from vera_core.embodiment import load_embodiment
 
 if TYPE_CHECKING:
     from vera_sim.world import World
@@ -48,11 +49,10 @@ class ExpertClips:
         session.wait_for(lambda: _plays(session, path.name), timeout_s=15.0, what=f'the planner reading {path.name}')
 
     def _renderer(self) -> World:
-        from vera_sim.scene import sample_scene
         from vera_sim.world import World
 
         if self._world is None:
-            self._world = World(sample_scene(0))
+            self._world = World(load_embodiment('panda'))
         return self._world
 
 

@@ -67,7 +67,7 @@ def _render(folder: Path, seeds: range, console: Console) -> None:
     """Write the videos of `seeds` that are not there yet."""
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task(f'rendering videos into {folder}', total=len(seeds))
-        write_dataset(folder, seeds, on_clip=lambda seed: progress.update(task, completed=seed - seeds.start + 1))
+        write_dataset(load_embodiment('panda'), folder, seeds, on_clip=lambda seed: progress.update(task, completed=seed - seeds.start + 1))
 
 
 def _table(figures: dict[str, Any]) -> Table:

@@ -14,7 +14,9 @@ import numpy as np
 import yaml
 
 from vera_core.errors import EmbodimentError, nearest_name_hint
+from vera_core.finger import FINGER_NAME, MAX_JOINTS, finger_document
 from vera_core.shapes import FloatArray
+from vera_core.simulated import Simulation, check_simulation, parse_simulation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,9 @@ class Driver:
 
     joint_states_topic: str
     command_topic: str
+    """trajectory_msgs/JointTrajectory"""
+    position_command_topic: str = ''
+    """sensor_msgs/JointState, for drivers that take joint positions; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,8 @@ class Embodiment:
     """(height, width) of the pictures that planner, flow and field see, px."""
     views: tuple[View, ...]
     driver: Driver
+    simulation: Simulation | None = None
+    """How the robot stands in the simulator; None where it is never simulated."""
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -98,32 +105,39 @@ class Embodiment:
 
 
 def known_robots() -> tuple[str, ...]:
-    """Names of the robots that ship with the package."""
+    """Names of the robots that ship with the package; beside them `finger_1` to `finger_16` are made on demand."""
     folder = resources.files('vera_core') / 'robots'
     return tuple(sorted(entry.name.removesuffix('.yaml') for entry in folder.iterdir() if entry.name.endswith('.yaml')))
 
 
 def load_embodiment(name_or_path: str) -> Embodiment:
-    """Load a shipped robot by name, or any robot by the path of its YAML file.
+    """Load a shipped robot by name, a planar finger by `finger_` and its number of joints, or any robot by the path of its YAML file.
 
     Raises:
         EmbodimentError: If the robot is unknown or its file is incomplete; the text says what is wrong and what is known.
     """
+    folder: Path | None = None
+    document: Any = None
+    text = ''
     if name_or_path.endswith(('.yaml', '.yml')):
         path = Path(name_or_path)
         if not path.is_file():
             raise EmbodimentError(
                 f"robot file '{name_or_path}' does not exist; give the path of an embodiment YAML or one of {', '.join(known_robots())}"
             )
-        text = path.read_text(encoding='utf-8')
-    else:
-        if name_or_path not in known_robots():
-            raise EmbodimentError(f"unknown robot '{name_or_path}'; {nearest_name_hint(name_or_path, known_robots())}")
+        text, folder = path.read_text(encoding='utf-8'), path.parent
+    elif (finger := FINGER_NAME.fullmatch(name_or_path)) is not None:
+        document = finger_document(int(finger[1]))
+    elif name_or_path in known_robots():
         text = (resources.files('vera_core') / 'robots' / f'{name_or_path}.yaml').read_text(encoding='utf-8')
+    else:
+        known = (*known_robots(), 'finger_1', f'finger_{MAX_JOINTS}')
+        raise EmbodimentError(f"unknown robot '{name_or_path}'; {nearest_name_hint(name_or_path, known)}")
     try:
-        document = yaml.safe_load(text)
-        embodiment = _parse(document)
-    except (KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        embodiment = _parse(document or yaml.safe_load(text), folder)
+    except EmbodimentError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise EmbodimentError(
             f"robot '{name_or_path}' cannot be read: {type(error).__name__}: {error}; compare it with robots/panda.yaml"
         ) from error
@@ -131,18 +145,21 @@ def load_embodiment(name_or_path: str) -> Embodiment:
     return embodiment
 
 
-def _parse(document: dict[str, Any]) -> Embodiment:
+def _parse(document: dict[str, Any], folder: Path | None) -> Embodiment:
     height, width = document['working_size']
+    joints = tuple(Joint(**joint) for joint in document['joints'])
+    poses = {str(name): tuple(float(q) for q in pose) for name, pose in document['poses'].items()}
     return Embodiment(
         name=str(document['name']),
         description=str(document['description']),
         base_frame=str(document['base_frame']),
         limit_scale=LimitScale(**document['limit_scale']),
-        joints=tuple(Joint(**joint) for joint in document['joints']),
-        poses={str(name): tuple(float(q) for q in pose) for name, pose in document['poses'].items()},
+        joints=joints,
+        poses=poses,
         working_size=(int(height), int(width)),
         views=tuple(View(**view) for view in document['views']),
         driver=Driver(**document['driver']),
+        simulation=parse_simulation(document['simulation'], folder=folder, joints=joints) if 'simulation' in document else None,
     )
 
 
@@ -167,3 +184,5 @@ def _check(robot: Embodiment) -> None:
         for joint, value in zip(robot.joints, pose, strict=True):
             if not joint.lower <= value <= joint.upper:
                 raise EmbodimentError(f'pose {name} puts {joint.name} at {value} rad, outside [{joint.lower}, {joint.upper}]')
+    if robot.simulation is not None:
+        check_simulation(robot.simulation, views=robot.view_names, joint_count=len(robot.joints))

@@ -44,9 +44,9 @@ def panda() -> Embodiment:
 @pytest.fixture(scope='module')
 def moments(panda: Embodiment) -> Iterator[list[Moment]]:
     """Starts of the task, some of them moved away from it, in scenes of their own."""
-    world, rng, found = World(sample_scene(0)), np.random.default_rng(77), []
+    world, rng, found = World(panda), np.random.default_rng(77), []
     for number in range(POSES):
-        world.set_scene(sample_scene(900_000 + number))
+        world.set_scene(sample_scene(panda, 900_000 + number))
         q = sample_start(900_000 + number) + rng.normal(0, 0.15, 7) * (number % 2)
         step = rng.normal(0, [0.03, 0.03, 0.03, 0.03, 0.06, 0.05, 0.08])
         exact = {view: image_jacobian(world, view, q) for view in panda.view_names}

@@ -32,10 +32,9 @@ def planner() -> EmbeddedPlanner:
 @pytest.fixture(scope='module')
 def clips() -> Iterator[list]:
     from vera_sim.clips import make_clip
-    from vera_sim.scene import sample_scene
     from vera_sim.world import World
 
-    world = World(sample_scene(0))
+    world = World(load_embodiment('panda'))
     yield [make_clip(world, seed, with_masks=False) for seed in SEEDS]
     world.close()
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from vera_core.embodiment import load_embodiment
 from vera_sim.scene import sample_scene
 from vera_sim.world import World
 
 
 @pytest.fixture(scope='session')
 def world() -> Iterator[World]:
-    made = World(sample_scene(3))
+    panda = load_embodiment('panda')
+    made = World(panda, sample_scene(panda, 3))
     yield made
     made.close()

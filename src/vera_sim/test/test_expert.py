@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sim
 @pytest.mark.parametrize('seed', range(4))
 def test_expert_touches_the_named_cube_first_in_physics(world: World, seed: int) -> None:
     target = clip_target(seed)
-    world.set_scene(sample_scene(seed))
+    world.set_scene(sample_scene(world.robot, seed))
     start = sample_start(seed)
     path = reach_path(world, target, start, dt_s=0.1, seed=seed)
     np.testing.assert_allclose(fingertip_position(path[-1]), touch_point(world, target), atol=4e-3)

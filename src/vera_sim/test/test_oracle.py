@@ -29,7 +29,7 @@ def test_jacobian_column_equals_finite_difference_of_rigid_flow(world: World, vi
 @pytest.mark.parametrize('view', ['front', 'side'])
 def test_flow_moves_a_point_of_the_hand_where_the_projection_of_that_point_goes(world: World, view: str) -> None:
     q_to = Q + np.array([0.015, -0.009, 0.006, 0.012, 0.0, 0.015, 0.0])
-    hand = world.model.body('panda_hand').id
+    hand = world.model.body('robot/panda_hand').id
     world.set_joints(Q)
     local = np.array([0.0, 0.06, 0.05])
     world_point = world.data.xpos[hand] + world.data.xmat[hand].reshape(3, 3) @ local

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Videos of the scripted expert: what a video planner learns from, and what the `recorded` planner plays back.
+"""Videos: of the scripted expert, what a video planner learns from and the `recorded` planner plays back; and of any motion of any robot.
 
 A data set is a folder of `shard_*.npz` files, each with some clips laid end to end, and no joint positions: a planner never sees actions.
 """
@@ -15,10 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vera_core.embodiment import Embodiment
 from vera_core.imaging import to_working_size
-from vera_core.shapes import Array, FloatArray, RgbArray
+from vera_core.shapes import Array, FloatArray, RgbArray, check_shapes
 from vera_sim.expert import reach_path, sample_start, touch_point
-from vera_sim.mjcf import CAMERAS
 from vera_sim.scene import COLOURS, sample_scene
 from vera_sim.world import World
 
@@ -57,11 +57,11 @@ def make_clip(world: World, seed: int, *, target: str | None = None, low_start: 
 
     The arm of `world` is moved and its scene replaced.
     """
-    world.set_scene(sample_scene(seed))
+    world.set_scene(sample_scene(world.robot, seed))
     target = target or clip_target(seed)
     path = reach_path(world, target, sample_start(seed, low=low_start), dt_s=STEP_DT_S, seed=seed)
     path = np.concatenate([path, np.repeat(path[-1:], HOLD_FRAMES, axis=0)])
-    views = list(CAMERAS)
+    views = world.robot.view_names
     frames: dict[str, list[RgbArray]] = {view: [] for view in views}
     masks: dict[str, list[Array]] = {view: [] for view in views}
     tips: dict[str, list[FloatArray]] = {view: [] for view in views}
@@ -85,16 +85,37 @@ def make_clip(world: World, seed: int, *, target: str | None = None, low_start: 
     )
 
 
+def make_motion_clip(world: World, path: FloatArray) -> dict[str, RgbArray]:
+    """Render the robot of `world` in the poses of `path`, shape (T, n), rad, one picture each; objects stay where they are.
+
+    Returns:
+        View name to pictures at the robot's working size, shape (T, H, W, 3), uint8.
+    """
+    check_shapes(path=(path, f'T {len(world.robot.joints)}'))
+    frames: dict[str, list[RgbArray]] = {view: [] for view in world.robot.view_names}
+    for q in path:
+        world.set_joints(q)
+        for view, pictures in frames.items():
+            pictures.append(to_working_size(world.render(view), world.robot.working_size))
+    return {view: np.stack(pictures) for view, pictures in frames.items()}
+
+
 def write_dataset(
-    folder: Path, seeds: range, *, clips_per_shard: int = 25, low_share: float = 0.25, on_clip: Callable[[int], None] | None = None
+    robot: Embodiment,
+    folder: Path,
+    seeds: range,
+    *,
+    clips_per_shard: int = 25,
+    low_share: float = 0.25,
+    on_clip: Callable[[int], None] | None = None,
 ) -> None:
-    """Write the clips of `seeds` as shards; shards that are already there are kept, so an interrupted run goes on where it was.
+    """Write the clips of the Panda for `seeds` as shards; shards that are already there are kept, so an interrupted run goes on where it was.
 
     Arrays of a shard (C clips, T frames in all): `start` (C + 1,) offsets, `target` (C,) colour index, `seed` (C,), and for every view
     `frames_VIEW` (T, 128, 128, 3) uint8, `masks_VIEW` (T, 128, 128) uint8, `tip_VIEW` (T, 2), `cubes_VIEW` (C, 4, 2) pixels.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    world = World(sample_scene(0))
+    world = World(robot)
     colours = list(COLOURS)
     for first in range(seeds.start, seeds.stop, clips_per_shard):
         target = folder / f'shard_{first:06d}.npz'
@@ -111,7 +132,7 @@ def write_dataset(
             'target': np.array([colours.index(clip.target.removesuffix('_cube')) for clip in clips]),
             'seed': np.array([clip.seed for clip in clips]),
         }
-        for view in CAMERAS:
+        for view in robot.view_names:
             arrays[f'frames_{view}'] = np.concatenate([clip.frames[view] for clip in clips])
             arrays[f'masks_{view}'] = np.concatenate([clip.masks[view] for clip in clips])
             arrays[f'tip_{view}'] = np.concatenate([clip.tip_uv[view] for clip in clips]).astype(np.float32)

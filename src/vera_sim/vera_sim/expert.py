@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The scripted expert: moves the fingertip onto a named cube, slowly enough for optical flow. It makes demonstrations; no node ever asks it."""
+"""The scripted expert of the Panda: moves the fingertip onto a named cube, slowly enough for optical flow. It makes demonstrations; no node ever asks it."""
 
 from __future__ import annotations
 
 import mujoco
 import numpy as np
 
+from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError
 from vera_core.shapes import FloatArray
-from vera_sim.world import JOINT_NAMES, World
+from vera_sim.mjcf import PREFIX, build_model
+from vera_sim.world import World
 
 PRESS_M = 0.010
 """How deep the expert presses into the foam; the touch point lies this far under the top face."""
@@ -119,20 +121,19 @@ class _Kinematics:
 
     _instance: _Kinematics | None = None
 
-    def __init__(self, model: mujoco.MjModel) -> None:
+    def __init__(self, model: mujoco.MjModel, joint_names: tuple[str, ...]) -> None:
         self.model, self.data = model, mujoco.MjData(model)
-        self._qpos = np.array([model.joint(name).qposadr[0] for name in JOINT_NAMES])
-        self._dof = np.array([model.joint(name).dofadr[0] for name in JOINT_NAMES])
-        self._site = model.site('fingertip').id
-        ranges = np.array([model.joint(name).range for name in JOINT_NAMES])
+        self._qpos = np.array([model.joint(PREFIX + name).qposadr[0] for name in joint_names])
+        self._dof = np.array([model.joint(PREFIX + name).dofadr[0] for name in joint_names])
+        self._site = model.site(f'{PREFIX}fingertip').id
+        ranges = np.array([model.joint(PREFIX + name).range for name in joint_names])
         self.lower, self.upper = ranges[:, 0] + 0.05, ranges[:, 1] - 0.05
 
     @classmethod
     def shared(cls) -> _Kinematics:
         if cls._instance is None:
-            from vera_sim.mjcf import build_model
-
-            cls._instance = cls(build_model())
+            robot = load_embodiment('panda')
+            cls._instance = cls(build_model(robot), robot.joint_names)
         return cls._instance
 
     def pose(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:

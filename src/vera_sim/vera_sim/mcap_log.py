@@ -63,6 +63,11 @@ class McapLog:
         self._writer.finish()
         self._file.close()
 
+    def metadata(self, name: str, values: dict[str, str]) -> None:
+        """Add a record of words about the whole file."""
+        # The ROS writer has no door for it; the plain writer it wraps has.
+        self._writer._writer.add_metadata(name, values)
+
     def image(self, topic: str, stamp_ns: int, view: str, jpeg: bytes) -> None:
         """Add one compressed picture (JPEG bytes)."""
         self._write(

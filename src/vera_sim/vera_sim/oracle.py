@@ -15,7 +15,8 @@ import numpy as np
 
 from vera_core.shapes import Array, FloatArray, check_shapes
 from vera_core.types import JacobianField
-from vera_sim.world import JOINT_NAMES, World, focal_px
+from vera_sim.mjcf import PREFIX
+from vera_sim.world import World
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,26 +27,26 @@ class _Surface:
     columns: Array
     bodies: Array
     points: FloatArray
-    """Base frame, shape (N, 3), m."""
+    """World frame, shape (N, 3), m."""
 
 
 def image_jacobian(world: World, view: str, q: FloatArray, *, stride: int = 4, size: int = 128) -> JacobianField:
     """Return the exact image Jacobian at joint position `q`, averaged over cells of stride x stride pixels (zero off the robot).
 
     Args:
-        world: Its arm is put at `q`; cubes stay where they are and hide what they hide.
+        world: Its robot is put at `q`; cubes stay where they are and hide what they hide.
         view: Camera name.
-        q: Shape (7,), rad.
+        q: Shape (n,), rad.
         stride: Cell edge, px.
         size: Edge of the picture the pixels belong to, px.
 
     Returns:
-        Field of shape (size/stride, size/stride, 2, 7), px/rad; confidence is the share of each cell that the robot covers.
+        Field of shape (size/stride, size/stride, 2, n), px/rad; confidence is the share of each cell that the robot covers.
     """
-    check_shapes(q=(q, '7'))
+    check_shapes(q=(q, str(len(world.robot.joints))))
     world.set_joints(q)
     surface = _robot_surface(world, view, size)
-    per_pixel = np.zeros((size, size, 2, len(JOINT_NAMES)), np.float32)
+    per_pixel = np.zeros((size, size, 2, len(world.robot.joints)), np.float32)
     covered = np.zeros((size, size), np.float32)
     per_pixel[surface.rows, surface.columns] = _pixel_jacobian(world, view, surface, size)
     covered[surface.rows, surface.columns] = 1.0
@@ -60,7 +61,8 @@ def image_flow(world: World, view: str, q_from: FloatArray, q_to: FloatArray, *,
 
     Every surface point is carried along rigidly with its link, so this is exact for any size of motion (occlusion aside).
     """
-    check_shapes(q_from=(q_from, '7'), q_to=(q_to, '7'))
+    count = str(len(world.robot.joints))
+    check_shapes(q_from=(q_from, count), q_to=(q_to, count))
     world.set_joints(q_to)
     rotation_to, position_to = world.data.xmat.reshape(-1, 3, 3).copy(), world.data.xpos.copy()
     world.set_joints(q_from)
@@ -78,7 +80,7 @@ def _robot_surface(world: World, view: str, size: int) -> _Surface:
     depth = world.render_depth(view, size)
     rows, columns = np.nonzero((geoms >= 0) & world.robot_geoms[geoms])
     camera = world.data.camera(view)
-    focal, centre = focal_px(view, size), (size - 1) / 2
+    focal, centre = world.simulation.cameras[view].focal_px(size), (size - 1) / 2
     distance = depth[rows, columns]
     local = np.stack([(columns - centre) / focal * distance, -(rows - centre) / focal * distance, -distance], axis=1)
     points = local @ camera.xmat.reshape(3, 3).T + camera.xpos
@@ -86,19 +88,19 @@ def _robot_surface(world: World, view: str, size: int) -> _Surface:
 
 
 def _pixel_jacobian(world: World, view: str, surface: _Surface, size: int) -> FloatArray:
-    """Derivative of each robot pixel with respect to the joints, shape (N, 2, 7), px/rad."""
+    """Derivative of each robot pixel with respect to the joints, shape (N, 2, n), px/rad."""
     camera = world.data.camera(view)
     rotation = camera.xmat.reshape(3, 3)
     local = (surface.points - camera.xpos) @ rotation
-    focal = focal_px(view, size)
+    focal = world.simulation.cameras[view].focal_px(size)
     x, y, z = local.T
     # u = c - f x / z and v = c + f y / z with z < 0 in front of an OpenGL camera.
     zero = np.zeros_like(z)
     pinhole = np.stack([np.stack([-focal / z, zero, focal * x / z**2], 1), np.stack([zero, focal / z, -focal * y / z**2], 1)], 1)
-    result = np.empty((len(z), 2, len(JOINT_NAMES)), np.float32)
-    for column, name in enumerate(JOINT_NAMES):
-        joint = world.data.joint(name)
-        moves = _descendants(world.model, int(world.model.joint(name).bodyid[0]))[surface.bodies]
+    result = np.empty((len(z), 2, len(world.robot.joints)), np.float32)
+    for column, name in enumerate(world.robot.joint_names):
+        joint = world.data.joint(PREFIX + name)
+        moves = _descendants(world.model, int(world.model.joint(PREFIX + name).bodyid[0]))[surface.bodies]
         velocity = np.cross(joint.xaxis, surface.points - joint.xanchor) * moves[:, None]
         result[:, :, column] = np.einsum('nij,nj->ni', pinhole, velocity @ rotation)
     return result

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What stands on the table: four coloured cubes at random places and sizes, drawn from a seed."""
+"""What lies about a robot, drawn from a seed: four coloured cubes on a table, one cube on the palm of a hand, or nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vera_core.errors import ConfigError, nearest_name_hint
+from vera_core.embodiment import Embodiment
+from vera_core.errors import ConfigError, EmbodimentError, nearest_name_hint
 from vera_core.shapes import FloatArray
+from vera_core.simulated import Simulation
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     'red': (0.82, 0.10, 0.09),
@@ -24,24 +26,32 @@ TABLE_Y = (-0.26, 0.26)
 EDGE = (0.04, 0.06)
 SPACING = 0.13
 
+# A hand lies with its palm up: the palm's top is here in the world frame, m, and the fingers begin at x = 0.
+PALM_HEIGHT = 0.1311
+PALM_X = (-0.075, -0.055)
+PALM_Y = (0.015, 0.03)
+PALM_EDGE = (0.024, 0.034)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cube:
-    """One cube lying on the table."""
+    """One cube at rest."""
 
     name: str
     colour: str
     size: float
     """Edge, m."""
     xy: tuple[float, float]
-    """Centre in the robot's base frame, m."""
+    """Centre, world frame, m."""
     yaw: float
     """rad"""
+    floor: float = 0.0
+    """Height of what it lies on, world frame, m."""
 
     @property
     def top(self) -> FloatArray:
-        """Centre of the top face in the base frame, shape (3,), m."""
-        return np.array([self.xy[0], self.xy[1], self.size])
+        """Centre of the top face, world frame, shape (3,), m."""
+        return np.array([self.xy[0], self.xy[1], self.floor + self.size])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +73,37 @@ class Scene:
         raise ConfigError(f"no object '{name}' in the scene; {nearest_name_hint(name, [cube.name for cube in self.cubes])}")
 
 
-def sample_scene(seed: int) -> Scene:
-    """Draw one cube of every colour, at least SPACING apart, uniformly over the reachable part of the table."""
+def cube_names(kind: str) -> tuple[str, ...]:
+    """Names of all cubes of a kind of scene (`vera_core.simulated.SCENES`)."""
+    return {'table_cubes': tuple(f'{colour}_cube' for colour in COLOURS), 'cube_in_hand': ('cube',), 'none': ()}[kind]
+
+
+def sample_scene(robot: Embodiment, seed: int) -> Scene:
+    """Draw the scene of a robot: same seed, same scene.
+
+    Raises:
+        EmbodimentError: If the robot cannot be simulated.
+    """
+    kind = required_simulation(robot).scene
+    draw = {'table_cubes': _table_cubes, 'cube_in_hand': _cube_in_hand}.get(kind)
+    return Scene(seed=seed, cubes=draw(seed) if draw is not None else ())
+
+
+def required_simulation(robot: Embodiment) -> Simulation:
+    """Return how the robot stands in the simulator.
+
+    Raises:
+        EmbodimentError: If its file does not say.
+    """
+    if robot.simulation is None:
+        raise EmbodimentError(
+            f"robot {robot.name} has no 'simulation' block, so it cannot be simulated; docs/add_a_robot.md tells how to write one"
+        )
+    return robot.simulation
+
+
+def _table_cubes(seed: int) -> tuple[Cube, ...]:
+    """One cube of every colour, at least SPACING apart, uniformly over the reachable part of the table."""
     rng = np.random.default_rng([seed, 11])
     while True:
         places: list[FloatArray] = []
@@ -76,7 +115,7 @@ def sample_scene(seed: int) -> Scene:
                 break
         if len(places) == len(COLOURS):
             break
-    cubes = tuple(
+    return tuple(
         Cube(
             name=f'{colour}_cube',
             colour=colour,
@@ -86,4 +125,18 @@ def sample_scene(seed: int) -> Scene:
         )
         for colour, place in zip(COLOURS, places, strict=True)
     )
-    return Scene(seed=seed, cubes=cubes)
+
+
+def _cube_in_hand(seed: int) -> tuple[Cube, ...]:
+    """One cube on the palm between the fingers' and the hand's root, of any colour, where few postures of the fingers reach it."""
+    rng = np.random.default_rng([seed, 13])
+    return (
+        Cube(
+            name='cube',
+            colour=str(rng.choice(list(COLOURS))),
+            size=float(rng.uniform(*PALM_EDGE)),
+            xy=(float(rng.uniform(*PALM_X)), float(rng.uniform(*PALM_Y))),
+            yaw=float(rng.uniform(-np.pi / 4, np.pi / 4)),
+            floor=PALM_HEIGHT,
+        ),
+    )

@@ -3,32 +3,35 @@
 """Self-play: the robot moves at random, smoothly, and everything it sees, measures and is told is written to MCAP files.
 
 The motion is what a real robot would be asked for: minimum-jerk moves between random poses, sent as trajectories through the same driver the
-nodes use, half of them near the poses of the task and a part of them with one or two joints only, so that weak joints show in the pictures.
+nodes use; `poses` says which. A part of the moves is of a few joints only, so that weak joints show in the pictures.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+from mcap.reader import make_reader
 
 from vera_core.embodiment import Embodiment
+from vera_core.errors import ConfigError
 from vera_core.shapes import FloatArray
 from vera_sim.driver import TrajectoryDriver
-from vera_sim.expert import DOWN, HOME, fingertip_position, random_rotation, solve_fingertip
 from vera_sim.mcap_log import McapLog
+from vera_sim.poses import pose_sampler
 from vera_sim.scene import Scene, sample_scene
 from vera_sim.world import TIMESTEP_S, World
 
 IMAGE_PERIOD_S = 0.1
 STATE_PERIOD_S = 0.02
 POINT_PERIOD_S = 0.05
+SHORTEST_S = 0.5
 FIRST_STAMP_NS = 1_700_000_000_000_000_000
-# Peak speeds, rad/s: fast for the wrist, whose motion hardly shows, slow for the joints that sweep the whole arm through the picture.
-PEAK_SPEED = np.array([0.8, 0.7, 0.8, 0.8, 1.8, 1.5, 2.0])
-SPREAD = np.array([0.45, 0.35, 0.4, 0.4, 0.6, 0.45, 0.8])
+METADATA = 'vera_sim'
+"""Name of the record in which a file tells its robot and scene."""
 
 
 def collect(
@@ -40,18 +43,18 @@ def collect(
     seconds_per_file: float = 60.0,
     on_second: Callable[[float], None] | None = None,
 ) -> list[Path]:
-    """Record self-play of the simulated Panda; files that are complete already are kept, so an interrupted run goes on.
+    """Record self-play of a simulated robot; files that are complete already are kept, so an interrupted run goes on.
 
     Args:
-        robot: Joint names, limits and topics.
+        robot: Joint names, limits, topics, and how it stands in the simulator.
         folder: Where `selfplay_SEED_NNN.mcap` files go.
         seconds: Simulated time in all, s.
         seed: Same seed, same motion and scenes.
         seconds_per_file: Length of one file; every file has a scene of its own.
         on_second: Called with the simulated seconds recorded so far.
     """
+    world = World(robot)
     folder.mkdir(parents=True, exist_ok=True)
-    world = World(sample_scene(0))
     paths = []
     for index in range(int(np.ceil(seconds / seconds_per_file))):
         path = folder / f'selfplay_{seed}_{index:03d}.mcap'
@@ -67,14 +70,30 @@ def collect(
     return paths
 
 
-def recorded_scene(path: Path) -> Scene:
-    """The scene that the self-play file of that name was recorded in; for labels made after the recording."""
-    _, seed, index = path.stem.split('_')
-    return _scene(np.random.default_rng([int(seed), int(index)]))
+def recorded_scene(path: Path, robot: Embodiment) -> Scene:
+    """The scene that a self-play file was recorded in; for labels made after the recording.
+
+    Raises:
+        ConfigError: If the file is none of simulated self-play, or one of another robot.
+    """
+    told = _metadata(path)
+    if told.get('robot', robot.name) != robot.name:
+        raise ConfigError(f'{path} was recorded with robot {told["robot"]}, not {robot.name}; give --robot {told["robot"]} or other data')
+    if 'scene_seed' in told:
+        return sample_scene(robot, int(told['scene_seed']))
+    named = re.fullmatch(r'selfplay_(\d+)_(\d+)', path.stem)
+    if named is None:
+        raise ConfigError(f'{path} is no recording of simulated self-play; for recordings of a robot use --labels estimated')
+    return _draw_scene(robot, np.random.default_rng([int(named[1]), int(named[2])]))
 
 
-def _scene(rng: np.random.Generator) -> Scene:
-    return sample_scene(int(rng.integers(1 << 31)))
+def _metadata(path: Path) -> dict[str, str]:
+    with path.open('rb') as stream:
+        return next((dict(entry.metadata) for entry in make_reader(stream).iter_metadata() if entry.name == METADATA), {})
+
+
+def _draw_scene(robot: Embodiment, rng: np.random.Generator) -> Scene:
+    return sample_scene(robot, int(rng.integers(1 << 31)))
 
 
 def _record(
@@ -86,9 +105,13 @@ def _record(
     done_s: float,
     on_second: Callable[[float], None] | None,
 ) -> None:
-    world.set_scene(_scene(rng))
-    q = _random_pose(robot, HOME, rng)
+    scene = _draw_scene(robot, rng)
+    log.metadata(METADATA, {'robot': robot.name, 'scene': world.simulation.scene, 'scene_seed': str(scene.seed)})
+    world.set_scene(scene)
+    poses = pose_sampler(world)
+    q = poses.first_pose(rng)
     world.set_joints(q)
+    peak_speed = np.array(world.simulation.self_play.peak_speed)
     driver = TrajectoryDriver(robot, TIMESTEP_S)
     driver.reset(q)
     names = list(robot.joint_names)
@@ -97,8 +120,10 @@ def _record(
         now = step * TIMESTEP_S
         stamp = FIRST_STAMP_NS + int((done_s + now) * 1e9)
         if now >= move_ends_s:
-            goal = _next_pose(robot, q, rng)
-            times, positions, velocities, accelerations = minimum_jerk_move(q, goal, rng.uniform(0.6, 1.0) * PEAK_SPEED)
+            goal = poses.next_pose(q, rng)
+            times, positions, velocities, accelerations = minimum_jerk_move(
+                q, goal, rng.uniform(0.6, 1.0) * peak_speed, shortest_s=max(SHORTEST_S, shortest_move_s(robot, goal - q))
+            )
             refusal = driver.accept(names, now or TIMESTEP_S, times, positions, velocities, accelerations, now)
             if refusal is not None:
                 raise RuntimeError(f'self-play made a trajectory its own driver refuses: {refusal.text}')
@@ -118,11 +143,11 @@ def _record(
 
 
 def minimum_jerk_move(
-    q_from: FloatArray, q_to: FloatArray, peak_speed: FloatArray
+    q_from: FloatArray, q_to: FloatArray, peak_speed: FloatArray, *, shortest_s: float = SHORTEST_S
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Sample a minimum-jerk move with all joints in step: times (P,), positions, velocities, accelerations (P, n)."""
     # The peak speed of a minimum-jerk profile is 1.875 times its mean.
-    duration = max(0.5, float((1.875 * np.abs(q_to - q_from) / peak_speed).max()))
+    duration = max(shortest_s, float((1.875 * np.abs(q_to - q_from) / peak_speed).max()))
     count = int(np.ceil(duration / POINT_PERIOD_S)) + 1
     s = np.linspace(0.0, 1.0, count)
     gap = (q_to - q_from)[None]
@@ -133,32 +158,10 @@ def minimum_jerk_move(
     return s[1:] * duration, position[1:], velocity[1:], acceleration[1:]
 
 
-def _next_pose(robot: Embodiment, q: FloatArray, rng: np.random.Generator) -> FloatArray:
-    if rng.random() < 0.4:
-        for _ in range(20):
-            goal = q.copy()
-            joints = rng.choice(len(q), size=int(rng.integers(1, 3)), replace=False)
-            goal[joints] += rng.normal(0, 0.8 * SPREAD[joints])
-            if _is_safe(robot, goal):
-                return goal
-    return _random_pose(robot, q, rng)
-
-
-def _random_pose(robot: Embodiment, q_near: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Half of the poses reach over the table as the task does, the others spread widely about home."""
-    while True:
-        if rng.random() < 0.55:
-            target = np.array([rng.uniform(0.30, 0.68), rng.uniform(-0.30, 0.30), rng.uniform(0.035, 0.48)])
-            reference = HOME + rng.normal(0, 0.3, 7)
-            goal, error = solve_fingertip(target, random_rotation(rng, 0.2) @ DOWN, reference, reference)
-            if error > 5e-3:
-                continue
-        else:
-            goal = HOME + rng.normal(0, SPREAD)
-        if _is_safe(robot, goal):
-            return goal
-
-
-def _is_safe(robot: Embodiment, q: FloatArray) -> bool:
-    inside = (q > robot.limits('lower') + 0.1).all() and (q < robot.limits('upper') - 0.1).all()
-    return bool(inside and fingertip_position(q)[2] > 0.03)
+def shortest_move_s(robot: Embodiment, gap: FloatArray) -> float:
+    """Shortest minimum-jerk move over `gap`, shape (n,), rad, that keeps the robot's acceleration and jerk limits, s."""
+    # Peaks of the profile over duration T: acceleration 10/sqrt(3) gap/T², jerk 60 gap/T³.
+    reach = np.abs(gap)
+    return float(
+        max((10 / np.sqrt(3) * reach / robot.limits('acceleration')).max() ** (1 / 2), (60 * reach / robot.limits('jerk')).max() ** (1 / 3))
+    )

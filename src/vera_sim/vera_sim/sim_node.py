@@ -23,11 +23,12 @@ from vera_core.ros.messages import from_ns, image_from_rgb, to_ns
 from vera_core.ros.node import VeraNode, run
 from vera_core.ros.qos import COMMAND, SENSOR, STATUS
 from vera_core.shapes import FloatArray
+from vera_core.simulated import CameraPose
 from vera_msgs.msg import SceneStatus
 from vera_msgs.srv import ResetScene
 from vera_sim.params import SimParams
 from vera_sim.simulation import Simulation
-from vera_sim.world import CAMERA_SIZE, FINGER_NAMES, World, focal_px
+from vera_sim.world import CAMERA_SIZE, World
 
 STATUS_PERIOD_S = 0.1
 PHYSICS_PERIOD_S = 0.004
@@ -41,7 +42,7 @@ class SimNode(VeraNode[SimParams]):
         self._lock = threading.Lock()
         self._running = True
         self._simulation = Simulation(self.robot, seed=self.params.seed, target=self.params.target, now_s=self._now_s())
-        self._render_world = World(self._simulation.world.scene)
+        self._render_world = World(self.robot, self._simulation.world.scene)
         self._image_publishers = {view.name: self.create_publisher(Image, view.image_topic, SENSOR) for view in self.robot.views}
         self._info_publishers = {view.name: self.create_publisher(CameraInfo, view.camera_info_topic, SENSOR) for view in self.robot.views}
         self._joint_publisher = self.create_publisher(JointState, self.robot.driver.joint_states_topic, SENSOR)
@@ -102,15 +103,19 @@ class SimNode(VeraNode[SimParams]):
                 if time.monotonic() >= due:
                     due = max(due + period, time.monotonic() - period)
                     world = self._simulation.world
-                    state = (world.joint_position, world.joint_velocity, world.finger_position)
+                    state = (world.joint_position, world.joint_velocity, world.passive_position)
                 else:
                     state = None
             if state is not None:
                 self._publish_joints(stamp_ns, *state)
             time.sleep(PHYSICS_PERIOD_S)
 
-    def _publish_joints(self, stamp_ns: int, position: FloatArray, velocity: FloatArray, fingers: FloatArray) -> None:
-        message = JointState(name=[*self.robot.joint_names, *FINGER_NAMES], position=[*position, *fingers], velocity=[*velocity, 0.0, 0.0])
+    def _publish_joints(self, stamp_ns: int, position: FloatArray, velocity: FloatArray, passive: FloatArray) -> None:
+        message = JointState(
+            name=[*self.robot.joint_names, *self._simulation.world.passive_names],
+            position=[*position, *passive],
+            velocity=[*velocity, *[0.0] * len(passive)],
+        )
         message.header.stamp = from_ns(stamp_ns)
         self._joint_publisher.publish(message)
 
@@ -128,7 +133,7 @@ class SimNode(VeraNode[SimParams]):
                 rgb = self._render_world.render(view)
                 frame_id = f'{view}_optical_frame'
                 self._image_publishers[view].publish(image_from_rgb(rgb, stamp_ns=stamp_ns, frame_id=frame_id))
-                self._info_publishers[view].publish(camera_info(view, stamp_ns, frame_id))
+                self._info_publishers[view].publish(camera_info(self._render_world.simulation.cameras[view], stamp_ns, frame_id))
             time.sleep(max(0.0, due - time.monotonic()))
 
     # -- evaluation ------------------------------------------------------------------------------------------------------
@@ -183,9 +188,9 @@ class SimNode(VeraNode[SimParams]):
         return self._factor
 
 
-def camera_info(view: str, stamp_ns: int, frame_id: str) -> CameraInfo:
+def camera_info(camera: CameraPose, stamp_ns: int, frame_id: str) -> CameraInfo:
     """Calibration of a simulated pinhole camera at camera size."""
-    focal, centre = focal_px(view, CAMERA_SIZE), (CAMERA_SIZE - 1) / 2
+    focal, centre = camera.focal_px(CAMERA_SIZE), (CAMERA_SIZE - 1) / 2
     message = CameraInfo(height=CAMERA_SIZE, width=CAMERA_SIZE, distortion_model='plumb_bob', d=[0.0] * 5)
     message.header.stamp, message.header.frame_id = from_ns(stamp_ns), frame_id
     message.k = [focal, 0.0, centre, 0.0, focal, centre, 0.0, 0.0, 1.0]

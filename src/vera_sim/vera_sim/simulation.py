@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vera_core.embodiment import Embodiment
-from vera_core.errors import EmbodimentError, Refusal
+from vera_core.errors import Refusal
 from vera_core.shapes import FloatArray
 from vera_sim.driver import TrajectoryDriver
-from vera_sim.expert import sample_start, touch_point
+from vera_sim.expert import touch_point
+from vera_sim.poses import pose_sampler
 from vera_sim.scene import Scene, sample_scene
-from vera_sim.world import JOINT_NAMES, TIMESTEP_S, World
+from vera_sim.world import TIMESTEP_S, World
 
 TOUCH_TIME_S = 0.3
 CONTACT_PERIOD_S = 0.02
@@ -46,15 +47,11 @@ class TouchCheck:
 
 
 class Simulation:
-    """One arm, one table, one driver. Not thread-safe; time is a monotonic number of seconds given by the caller."""
+    """One robot, its scene, one driver. Not thread-safe; time is a monotonic number of seconds given by the caller."""
 
     def __init__(self, robot: Embodiment, *, seed: int, target: str, now_s: float) -> None:
-        if robot.joint_names != JOINT_NAMES:
-            raise EmbodimentError(
-                f'the simulation has the Panda with joints {list(JOINT_NAMES)}; robot {robot.name} has {list(robot.joint_names)}'
-            )
         self.robot = robot
-        self.world = World(sample_scene(seed))
+        self.world = World(robot)
         self.driver = TrajectoryDriver(robot, TIMESTEP_S)
         self.lost_s = 0.0
         self._next_contact_s = 0.0
@@ -66,11 +63,11 @@ class Simulation:
         Raises:
             ConfigError: If no cube is named like the target; nothing is changed then.
         """
-        scene = sample_scene(seed)
+        scene = sample_scene(self.robot, seed)
         if target:
             scene.cube(target)
-        start = sample_start(seed)
         self.world.set_scene(scene)
+        start = pose_sampler(self.world).start_pose(seed)
         self.world.set_joints(start)
         self.driver.reset(start)
         self.check = TouchCheck(target)
@@ -83,13 +80,13 @@ class Simulation:
     ) -> Refusal | None:
         """Hand a trajectory to the driver; see `TrajectoryDriver.accept`. A trajectory that starts elsewhere than the arm is refused."""
         # The driver lives on simulated time, which may lag the wall clock by up to MAX_LAG_S.
-        now_s = self.time_s
-        if sorted(names) == sorted(JOINT_NAMES) and positions.shape == (len(times), len(JOINT_NAMES)) and len(times):
+        now_s, joints = self.time_s, self.robot.joint_names
+        if sorted(names) == sorted(joints) and positions.shape == (len(times), len(joints)) and len(times):
             elapsed = max(0.0, now_s - stamp_s) if stamp_s else 0.0
-            nearest = positions[min(int(np.searchsorted(times, elapsed)), len(times) - 1)][[names.index(name) for name in JOINT_NAMES]]
+            nearest = positions[min(int(np.searchsorted(times, elapsed)), len(times) - 1)][[names.index(name) for name in joints]]
             gap = np.abs(nearest - self.world.joint_position)
             if gap.max() > MAX_JUMP_RAD:
-                joint = JOINT_NAMES[int(gap.argmax())]
+                joint = joints[int(gap.argmax())]
                 self.driver.rejected += 1
                 return Refusal(
                     'jump', f'{joint} would jump by {gap.max():.3f} rad (limit {MAX_JUMP_RAD}); start the trajectory where the arm is'

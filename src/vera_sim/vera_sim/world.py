@@ -1,70 +1,119 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One simulated table: physics, pictures, contacts. No clock and no ROS: whoever owns it decides when time passes."""
+"""One simulated robot and what lies about it: physics, pictures, contacts. No clock and no ROS: whoever owns it decides when time passes."""
 
 from __future__ import annotations
 
 import mujoco
 import numpy as np
 
+from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError, nearest_name_hint
 from vera_core.shapes import Array, FloatArray, RgbArray
-from vera_sim.mjcf import CAMERAS, TIMESTEP_S, build_model
-from vera_sim.scene import COLOURS, Scene
+from vera_sim.mjcf import PREFIX, build_model
+from vera_sim.scene import COLOURS, Scene, cube_names, required_simulation, sample_scene
+from vera_sim.scenery import TIMESTEP_S
 
-JOINT_NAMES = tuple(f'panda_joint{i}' for i in range(1, 8))
-FINGER_NAMES = ('panda_finger_joint1', 'panda_finger_joint2')
 CAMERA_SIZE = 256
 
 
 class World:
-    """A Panda at a table with cubes.
+    """A robot and the objects of its scene.
 
     Attributes:
+        robot: The robot; joint arrays have its order.
+        simulation: How it stands in the simulator.
         model: Compiled MuJoCo model; cube sizes in it change with the scene.
         data: State of the one simulation this object owns.
-        scene: What stands on the table.
+        scene: What lies about the robot.
+        passive_names: Joints of the robot that nobody commands, for example a gripper's.
+        robot_bodies: Which bodies are the robot's, shape (nbody,), bool.
+        robot_geoms: Which geoms are the robot's, shape (ngeom,), bool.
     """
 
-    def __init__(self, scene: Scene, *, camera_size: int = CAMERA_SIZE) -> None:
-        self.model = build_model()
+    def __init__(self, robot: Embodiment, scene: Scene | None = None, *, camera_size: int = CAMERA_SIZE) -> None:
+        """Build the world of `robot` with `scene`; that of seed 0 when None.
+
+        Raises:
+            EmbodimentError: If the robot cannot be simulated; the text says why.
+        """
+        self.robot = robot
+        self.simulation = required_simulation(robot)
+        self.model = build_model(robot)
         self.data = mujoco.MjData(self.model)
         self.camera_size = camera_size
         self._renderers: dict[int, mujoco.Renderer] = {}
-        self._qpos = np.array([self.model.joint(name).qposadr[0] for name in JOINT_NAMES])
-        self._dof = np.array([self.model.joint(name).dofadr[0] for name in JOINT_NAMES])
-        self._finger_qpos = np.array([self.model.joint(name).qposadr[0] for name in FINGER_NAMES])
+        self._qpos = np.array([self.model.joint(PREFIX + name).qposadr[0] for name in robot.joint_names])
+        self._dof = np.array([self.model.joint(PREFIX + name).dofadr[0] for name in robot.joint_names])
         # Actuators by name: their order in the model is nobody's promise.
-        self._position = np.array([self.model.actuator(f'{name}_position').id for name in JOINT_NAMES])
-        self._velocity = np.array([self.model.actuator(f'{name}_velocity').id for name in JOINT_NAMES])
-        robot_root = self.model.body('panda_link0').id
-        self.robot_bodies = np.array([self.model.body_rootid[i] == robot_root for i in range(self.model.nbody)])
+        self._position = np.array([self.model.actuator(f'{PREFIX}{name}_position').id for name in robot.joint_names])
+        self._velocity = np.array([self.model.actuator(f'{PREFIX}{name}_velocity').id for name in robot.joint_names])
+        self.robot_bodies = self._find_robot_bodies()
         self.robot_geoms = self.robot_bodies[self.model.geom_bodyid]
+        self.passive_names, self._passive_qpos = self._find_passive_joints()
+        self._tips = self._find_tips()
         self._option = mujoco.MjvOption()
-        self.set_scene(scene)
+        self.set_scene(scene or sample_scene(robot, 0))
+
+    def _find_robot_bodies(self) -> Array:
+        objects = [self.model.body(name).id for name in cube_names(self.simulation.scene)]
+        return (np.arange(self.model.nbody) > 0) & ~np.isin(self.model.body_rootid, objects)
+
+    def _find_passive_joints(self) -> tuple[tuple[str, ...], Array]:
+        simple = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
+        found = [
+            index
+            for index in range(self.model.njnt)
+            if self.robot_bodies[self.model.jnt_bodyid[index]]
+            and int(self.model.jnt_type[index]) in simple
+            and self.model.joint(index).name.removeprefix(PREFIX) not in self.robot.joint_names
+        ]
+        return tuple(self.model.joint(index).name.removeprefix(PREFIX) for index in found), self.model.jnt_qposadr[found]
+
+    def _find_tips(self) -> list[tuple[int, FloatArray]]:
+        """Bodies and points on them, m: the sites called fingertip..., or the middles of the last links where the model has no such site."""
+        sites = [self.model.site(index) for index in range(self.model.nsite)]
+        marked = [(int(site.bodyid[0]), site.pos.copy()) for site in sites if site.name.startswith(f'{PREFIX}fingertip')]
+        last = set(np.flatnonzero(self.robot_bodies).tolist()) - set(self.model.body_parentid.tolist())
+        return marked or [(body, self.model.body_ipos[body].copy()) for body in sorted(last)]
 
     # -- scene and state -------------------------------------------------------------------------------------------------
 
     def set_scene(self, scene: Scene) -> None:
-        """Put the cubes of `scene` on the table, at rest; the arm stays where it is."""
+        """Put the cubes of `scene` in their places, at rest; the robot stays where it is.
+
+        Raises:
+            ConfigError: If the scene is one of another kind of robot.
+        """
+        names = tuple(cube.name for cube in scene.cubes)
+        if names != cube_names(self.simulation.scene):
+            raise ConfigError(f'a scene with {names} does not fit robot {self.robot.name}; draw it with sample_scene(robot, seed)')
         self.scene = scene
         for cube in scene.cubes:
             geom = self.model.geom(cube.name)
             half = cube.size / 2
             geom.size[:] = half
+            geom.rgba[:3] = COLOURS[cube.colour]
             geom.rbound[0] = half * np.sqrt(3)
             self.model.geom_aabb[geom.id] = [0, 0, 0, half, half, half]
             body = self.model.body(cube.name)
             body.inertia[:] = body.mass[0] * cube.size**2 / 6
             joint = self.model.joint(cube.name)
-            self.data.qpos[joint.qposadr[0] : joint.qposadr[0] + 7] = [*cube.xy, half, np.cos(cube.yaw / 2), 0, 0, np.sin(cube.yaw / 2)]
+            self.data.qpos[joint.qposadr[0] : joint.qposadr[0] + 7] = [
+                *cube.xy,
+                cube.floor + half,
+                np.cos(cube.yaw / 2),
+                0,
+                0,
+                np.sin(cube.yaw / 2),
+            ]
             self.data.qvel[joint.dofadr[0] : joint.dofadr[0] + 6] = 0
         mujoco.mj_forward(self.model, self.data)
 
     def set_joints(self, position: FloatArray) -> None:
-        """Put the arm at `position`, shape (7,), rad, at rest, and let the servos hold it there."""
+        """Put the robot at `position`, shape (n,), rad, at rest, and let the servos hold it there."""
         self.data.qpos[self._qpos] = position
-        self.data.qpos[self._finger_qpos] = 0.0
+        self.data.qpos[self._passive_qpos] = self.model.qpos0[self._passive_qpos]
         self.data.qvel[self._dof] = 0
         self.data.ctrl[self._position] = position
         self.data.ctrl[self._velocity] = 0
@@ -80,39 +129,44 @@ class World:
 
     @property
     def joint_position(self) -> FloatArray:
-        """Measured joints, shape (7,), rad."""
+        """Measured joints, shape (n,), rad."""
         return np.asarray(self.data.qpos[self._qpos].copy())
 
     @property
     def joint_velocity(self) -> FloatArray:
-        """Measured joint velocities, shape (7,), rad/s."""
+        """Measured joint velocities, shape (n,), rad/s."""
         return np.asarray(self.data.qvel[self._dof].copy())
 
     @property
-    def finger_position(self) -> FloatArray:
-        """Finger joints, shape (2,), m."""
-        return np.asarray(self.data.qpos[self._finger_qpos].copy())
+    def passive_position(self) -> FloatArray:
+        """Joints nobody commands, in the order of `passive_names`, rad or m."""
+        return np.asarray(self.data.qpos[self._passive_qpos].copy())
+
+    @property
+    def fingertips(self) -> FloatArray:
+        """The robot's outermost points, world frame, shape (K, 3), m: one for an arm, one per finger for a hand."""
+        return np.array([self.data.xpos[body] + self.data.xmat[body].reshape(3, 3) @ point for body, point in self._tips])
 
     @property
     def fingertip(self) -> FloatArray:
-        """Lowest point between the closed fingers in the base frame, shape (3,), m."""
-        return np.asarray(self.data.site('fingertip').xpos.copy())
+        """The first of `fingertips`, shape (3,), m; the Panda's is the lowest point between its closed fingers."""
+        return np.asarray(self.fingertips[0])
 
     def cube_position(self, name: str) -> FloatArray:
-        """Centre of a cube in the base frame, shape (3,), m."""
+        """Centre of a cube in the world frame, shape (3,), m."""
         self.scene.cube(name)
         return np.asarray(self.data.body(name).xpos.copy())
 
     # -- physics ---------------------------------------------------------------------------------------------------------
 
     def step(self, position: FloatArray, velocity: FloatArray) -> None:
-        """Advance by one time step with the servos tracking a reference, shapes (7,), rad and rad/s."""
+        """Advance by one time step with the servos tracking a reference, shapes (n,), rad and rad/s."""
         self.data.ctrl[self._position] = position
         self.data.ctrl[self._velocity] = velocity
         mujoco.mj_step(self.model, self.data)
 
     def touching(self) -> tuple[str, ...]:
-        """Names of the cubes that hand or fingers are in contact with, in the order of the scene."""
+        """Names of the cubes that the robot is in contact with, in the order of the scene."""
         touched: set[str] = set()
         for contact in self.data.contact:
             if contact.dist > 0:
@@ -167,16 +221,16 @@ class World:
         return np.asarray((alone < 5.0) & (alone <= full + 2e-3))
 
     def project(self, view: str, points: FloatArray, size: int) -> FloatArray:
-        """Project points of the base frame, shape (N, 3), m, to pixels (u, v) of a size x size picture, shape (N, 2)."""
+        """Project points of the world frame, shape (N, 3), m, to pixels (u, v) of a size x size picture, shape (N, 2)."""
         camera = self.data.camera(view)
         local = (np.atleast_2d(points) - camera.xpos) @ camera.xmat.reshape(3, 3)
-        focal = focal_px(view, size)
+        focal = self.simulation.cameras[view].focal_px(size)
         centre = (size - 1) / 2
         return np.stack([centre + focal * local[:, 0] / -local[:, 2], centre - focal * local[:, 1] / -local[:, 2]], axis=1)
 
     def _camera(self, view: str) -> str:
-        if view not in CAMERAS:
-            raise ConfigError(f"no camera '{view}' in the simulation; {nearest_name_hint(view, CAMERAS)}")
+        if view not in self.simulation.cameras:
+            raise ConfigError(f"no camera '{view}' in the simulation; {nearest_name_hint(view, self.simulation.cameras)}")
         return view
 
     def _renderer(self, size: int) -> mujoco.Renderer:
@@ -191,14 +245,4 @@ class World:
         self._renderers.clear()
 
 
-def focal_px(view: str, size: int) -> float:
-    """Focal length of a view in pixels of a size x size picture."""
-    return float(size / 2 / np.tan(np.deg2rad(CAMERAS[view].fovy_deg) / 2))
-
-
-def cube_names() -> tuple[str, ...]:
-    """Names of all cubes a scene can hold."""
-    return tuple(f'{colour}_cube' for colour in COLOURS)
-
-
-__all__ = ['CAMERA_SIZE', 'FINGER_NAMES', 'JOINT_NAMES', 'TIMESTEP_S', 'World', 'cube_names', 'focal_px']
+__all__ = ['CAMERA_SIZE', 'TIMESTEP_S', 'World']

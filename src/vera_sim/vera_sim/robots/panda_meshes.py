@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Light meshes and textures made once from the robot description that pip installed.
+"""Light meshes made once from the robot description that pip installed.
 
 The Panda of `dm_robotics-panda` has 134,000 faces coloured through one small palette picture. Rendering it without a GPU costs ten times
 what a decimated copy costs, so each link is split by palette colour and simplified; the result is kept in the user's cache folder.
@@ -49,7 +49,7 @@ def panda_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Folder that holds the simplified meshes and textures; they are made on the first call."""
+    """Folder that holds the simplified meshes; they are made on the first call."""
     source = panda_folder()
     key = hashlib.sha256(
         f'{_VERSION} {FACES_PER_LINK} {metadata.version("dm_robotics-panda")} {metadata.version("fast-simplification")}'.encode()
@@ -63,7 +63,6 @@ def cache_folder() -> Path:
             made = Path(scratch) / 'made'
             made.mkdir()
             _simplify(source, made)
-            _paint(made)
             try:
                 made.rename(target)
             except OSError:
@@ -137,15 +136,3 @@ def _merge(points: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArray]:
     merged = inverse.reshape(-1)[corner.reshape(faces.shape)]
     proper = (merged[:, 0] != merged[:, 1]) & (merged[:, 1] != merged[:, 2]) & (merged[:, 0] != merged[:, 2])
     return unique, merged[proper]
-
-
-def _paint(target: Path) -> None:
-    """Write the table's and the wall's pictures: soft noise, because optical flow needs something to hold on to that stands still."""
-    rng = np.random.default_rng(7)
-    for name, tone, contrast in (('table', (150, 128, 104), 34), ('wall', (96, 104, 116), 22)):
-        picture = np.zeros((256, 256))
-        for cells in (8, 24, 64):
-            coarse = rng.standard_normal((cells, cells))
-            picture += cv2.resize(coarse, (256, 256), interpolation=cv2.INTER_CUBIC) / np.sqrt(3)
-        rgb = np.clip(np.array(tone) + contrast * 0.5 * picture[..., None], 0, 255).astype(np.uint8)
-        cv2.imwrite(str(target / f'{name}.png'), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
