@@ -10,7 +10,7 @@ import pytest
 from vera_core.errors import ConfigError, Refusal
 from vera_core.types import FlowField, Frame, VideoPlan
 from vera_jidm.following.follower import FollowSettings, PlanFollower
-from vera_jidm.following.motion import motion_to_end, moving_px
+from vera_jidm.following.motion import lost_share, motion_to_end, moving_px
 from vera_jidm.following.plan_clock import PlanClock
 
 S = 1_000_000_000
@@ -242,6 +242,83 @@ def test_motion_to_end_does_not_add_up_flicker() -> None:
 
     to_end = motion_to_end(plan([0.0] * 21), Flicker())
     assert to_end.max() < 0.5
+
+
+def test_motion_to_end_is_not_shortened_by_flow_that_loses_what_moves_far() -> None:
+    class ShortSighted(Ruler):
+        def estimate(self, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            flow, trust = super().estimate(source, target)
+            return (flow, trust) if abs(flow[0, 0, 0]) <= 4 else (0 * flow, 0 * trust)
+
+    to_end = motion_to_end(plan([3.0 * i for i in range(8)]), ShortSighted())
+    np.testing.assert_allclose(to_end, [21, 18, 15, 12, 9, 6, 3, 0])
+
+
+def scene_with_square(left: int, *, size: int = 12) -> np.ndarray:
+    rgb = np.full((48, 48, 3), 40, np.uint8)
+    rgb[18 : 18 + size, left : left + size] = 220
+    return rgb
+
+
+def test_lost_share_counts_changed_pixels_without_trusted_flow() -> None:
+    source, target = {'front': scene_with_square(4)}, {'front': scene_with_square(24)}
+    everything, nothing = {'front': np.ones((48, 48))}, {'front': np.zeros((48, 48))}
+    assert lost_share(source, target, everything) == 0.0
+    assert lost_share(source, target, nothing) == 1.0
+    # Trusted where the square was (columns up to 19), not where it comes to: both places are of the same size.
+    half = {'front': np.repeat((np.arange(48) < 20)[None], 48, axis=0).astype(float)}
+    assert lost_share(source, target, half) == pytest.approx(0.5, abs=0.02)
+
+
+def test_lost_share_is_that_of_the_worst_view_and_nothing_where_next_to_nothing_changed() -> None:
+    moved, still = scene_with_square(24), scene_with_square(4)
+    source = {'front': still, 'side': still}
+    trust = {'front': np.zeros((48, 48)), 'side': np.ones((48, 48))}
+    assert lost_share(source, {'front': moved, 'side': moved}, trust) == 1.0
+    assert lost_share(source, {'front': still, 'side': moved}, trust) == 0.0
+
+
+@pytest.mark.parametrize(('lost', 'rate'), [(0.0, 1.0), (0.4, 1.0), (0.45, 0.5), (0.5, 0.0), (0.55, -0.5), (0.6, -1.0), (1.0, -1.0)])
+def test_plan_time_slows_and_turns_back_with_the_share_that_flow_has_lost(lost: float, rate: float) -> None:
+    assert FollowSettings().rate(0.0, lost) == pytest.approx(rate)
+
+
+def test_lost_flow_never_speeds_plan_time_up() -> None:
+    settings = FollowSettings()
+    # 9 px is half way from full_rate_px 6 to zero_rate_px 12.
+    assert settings.rate(9.0) == pytest.approx(0.5)
+    assert settings.rate(9.0, 0.45) == pytest.approx(0.25)
+    assert settings.rate(20.0, 0.45) == 0.0
+    assert settings.rate(20.0, 0.6) == -1.0
+
+
+def test_plan_clock_goes_back_but_not_before_the_plan() -> None:
+    clock = PlanClock(plan(STEADY), START_NS + 1 * S)
+    clock.advance(START_NS + S + S // 5, -1.0)
+    assert clock.tau_s == pytest.approx(0.8)
+    for i in range(20):
+        clock.advance(START_NS + S + S // 5 * (i + 2), -1.0)
+    assert clock.tau_s == 0.0
+
+
+def test_a_plan_is_not_at_its_end_while_flow_has_lost_the_robot() -> None:
+    class Blind(Ruler):
+        """Sees no motion at all, and knows that it does not."""
+
+        def estimate(self, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            same = np.array_equal(source, target)
+            return np.zeros((*source.shape[:2], 2), np.float32), np.full(source.shape[:2], float(same), np.float32)
+
+    frames = np.stack([scene_with_square(4 + 2 * i) for i in range(8)])
+    video = VideoPlan(plan_id=1, task_id=1, prompt='p', stamp_ns=START_NS, step_dt_s=0.3, frames={'front': frames})
+    follow = PlanFollower(Blind(), Blind())
+    follow.set_plan(video)
+    for i in range(40):
+        now_ns = START_NS + i * S // 10
+        answer = follow.step({'front': Frame(view='front', stamp_ns=now_ns, rgb=frames[0])})
+        assert isinstance(answer, FlowField)
+        assert not answer.at_plan_end
+        assert answer.remaining_px >= FollowSettings().zero_rate_px
 
 
 def test_end_of_its_task_drops_the_plan_and_the_end_of_another_does_not() -> None:

@@ -13,9 +13,11 @@ from vera_core.errors import ConfigError, Refusal
 from vera_core.shapes import FloatArray
 from vera_core.types import FlowField, Frame, VideoPlan
 from vera_jidm.flow.estimator import FlowEstimator
-from vera_jidm.following.motion import motion_to_end, moving_px
+from vera_jidm.following.motion import lost_share, motion_to_end, moving_px
 from vera_jidm.following.plan_clock import Aim, PlanClock
 
+TRACKED_SHARE, LOST_SHARE = 0.4, 0.6
+"""Flow with a lost share (motion.py) up to the first is right, from the second on it is not; half way plan time stands still."""
 _FAULTS_OF_THE_PLAN = ('view_missing', 'wrong_size')
 
 
@@ -53,9 +55,16 @@ class FollowSettings:
                 '0 < converge_dt_s <= converge_longest_dt_s is needed'
             )
 
-    def rate(self, flow_px: float) -> float:
-        """Return how fast plan time runs when this much flow is left to the frame aimed at, 0..1."""
-        return float(np.clip((self.zero_rate_px - flow_px) / (self.zero_rate_px - self.full_rate_px), 0.0, 1.0))
+    def rate(self, flow_px: float, lost: float = 0.0) -> float:
+        """Return how fast plan time runs, -1..1: it waits for an arm that lags, and goes back to pictures in which flow finds the arm.
+
+        Args:
+            flow_px: Flow left to the frame aimed at, px.
+            lost: Share of the change that flow has lost, 0..1.
+        """
+        forward = float(np.clip((self.zero_rate_px - flow_px) / (self.zero_rate_px - self.full_rate_px), 0.0, 1.0))
+        found = float(np.clip(1.0 - 2.0 * (lost - TRACKED_SHARE) / (LOST_SHARE - TRACKED_SHARE), -1.0, 1.0))
+        return min(found, forward * max(found, 0.0)) if found < 1.0 else forward
 
 
 @dataclass(slots=True)
@@ -132,16 +141,19 @@ class PlanFollower:
                 'plan_over', f'plan {plan.plan_id} ended {late_s:.1f} s ago (limit {self._settings.linger_s:g} s); waiting for the next one'
             )
         aim = followed.clock.aim(self._settings.lookahead_s, self._settings.shortest_dt_s)
-        flow, confidence = self._flow_to(frames, plan, aim.step)
+        flow, confidence, lost = self._flow_to(frames, plan, aim.step)
         flow_px = moving_px(flow, confidence)
-        followed.rate = self._settings.rate(flow_px)
+        followed.rate = self._settings.rate(flow_px, lost)
         remaining_px = flow_px + float(followed.to_end_px[aim.step])
         if aim.step < plan.horizon and followed.to_end_px[aim.step] < self._settings.converge_px:
-            last_flow, last_confidence = self._flow_to(frames, plan, plan.horizon)
+            last_flow, last_confidence, last_lost = self._flow_to(frames, plan, plan.horizon)
             last_px = moving_px(last_flow, last_confidence)
-            if last_px < self._settings.converge_px:
+            if last_px < self._settings.converge_px and last_lost <= TRACKED_SHARE:
                 aim = Aim(step=plan.horizon, dt_s=plan.duration_s - followed.clock.tau_s)
-                flow, confidence, remaining_px = last_flow, last_confidence, last_px
+                flow, confidence, remaining_px, lost = last_flow, last_confidence, last_px, last_lost
+        if lost > TRACKED_SHARE:
+            # Nobody knows how far it is; it is not near.
+            remaining_px = max(remaining_px, self._settings.zero_rate_px)
         if aim.step == plan.horizon:
             longest_s = self._settings.converge_longest_dt_s
             aim = Aim(step=aim.step, dt_s=float(np.clip(aim.dt_s, self._settings.converge_dt_s, longest_s)))
@@ -188,9 +200,14 @@ class PlanFollower:
         self._followed.clock.advance(now_ns, self._followed.rate)
         return self._followed
 
-    def _flow_to(self, frames: Mapping[str, Frame], plan: VideoPlan, step: int) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    def _flow_to(
+        self, frames: Mapping[str, Frame], plan: VideoPlan, step: int
+    ) -> tuple[dict[str, FloatArray], dict[str, FloatArray], float]:
+        """Return flow and confidence of every view, and the share of the change that flow has lost."""
         flow: dict[str, FloatArray] = {}
         confidence: dict[str, FloatArray] = {}
         for view, planned in plan.frames.items():
             flow[view], confidence[view] = self._estimator.estimate(frames[view].rgb, planned[step])
-        return flow, confidence
+        source = {view: frames[view].rgb for view in plan.frames}
+        target = {view: planned[step] for view, planned in plan.frames.items()}
+        return flow, confidence, lost_share(source, target, confidence)

@@ -1,14 +1,15 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How much motion a flow holds, and how much a plan still holds at each of its frames."""
+"""How much motion a flow holds, whether it still knows where things went, and how much motion a plan holds at each of its frames."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 
-from vera_core.shapes import FloatArray
+from vera_core.shapes import Array, FloatArray, RgbArray
 from vera_core.types import VideoPlan
 from vera_jidm.flow.estimator import FlowEstimator
 
@@ -19,8 +20,10 @@ SMALLEST_PART = 16
 TRUSTED = 0.3
 """Pixels with less confidence than this are not asked."""
 DIRECT_PX = 6.0
-"""Up to this much motion, flow between two planned frames is measured in one go; beyond, it is added up frame by frame."""
+"""Up to a path of this length, flow between two planned frames is measured in one go; beyond, it is added up frame by frame."""
 SHARE = 0.05
+CHANGED_GREY = 12.0
+"""Pixels that differ by more than this after a 3 x 3 blur have changed, 0..255."""
 
 
 def moving_px(flow: Mapping[str, FloatArray], confidence: Mapping[str, FloatArray]) -> float:
@@ -38,19 +41,39 @@ def _moving_px_of_view(flow: FloatArray, confidence: FloatArray) -> float:
     return float(np.partition(length, -rank)[-rank]) if len(length) >= rank else 0.0
 
 
+def lost_share(source: Mapping[str, RgbArray], target: Mapping[str, RgbArray], confidence: Mapping[str, FloatArray]) -> float:
+    """Return the share of the changed pixels that flow cannot be trusted at, the largest of all views, 0..1.
+
+    Where motion uncovers and hides background a part of them is always untrusted. Measured on simulated robots and on dreamt plans: up to
+    0.45 while flow is right, 0.55 and more once it has lost the robot, whose remaining trusted motion then looks small.
+    """
+    return max(_lost_share_of_view(source[view], target[view], confidence[view]) for view in confidence)
+
+
+def _lost_share_of_view(source: RgbArray, target: RgbArray, confidence: FloatArray) -> float:
+    changed = np.abs(_blurred_grey(source) - _blurred_grey(target)) > CHANGED_GREY
+    count = int(np.count_nonzero(changed))
+    # A handful of changed pixels is the rim of something that hardly moves.
+    return np.count_nonzero(changed & (confidence <= TRUSTED)) / count if count >= 4 * SMALLEST_PART else 0.0
+
+
+def _blurred_grey(rgb: RgbArray) -> Array:
+    return np.asarray(cv2.blur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), (3, 3)))
+
+
 def motion_to_end(plan: VideoPlan, estimator: FlowEstimator) -> FloatArray:
     """Return how far each frame of a plan is from its last one, shape (horizon + 1,), px.
 
-    Near the end this is flow measured to the last frame. Further away flow over long distances cannot be trusted, so the path is added up
-    from frame to frame; steps that are smaller than a moving pixel count as none, or flicker would add up to a motion.
+    Near the end this is flow measured to the last frame. Further away flow over long distances cannot be trusted (what it loses does not
+    count as moving, so it comes out too short), and the path is added up from frame to frame; steps that are smaller than a moving pixel
+    count as none, or flicker would add up to a motion.
     """
     result = np.zeros(plan.horizon + 1)
+    path = 0.0
     for index in range(plan.horizon - 1, -1, -1):
-        if result[index + 1] < DIRECT_PX:
-            result[index] = _between(plan, index, plan.horizon, estimator)
-        if result[index + 1] >= DIRECT_PX or result[index] >= DIRECT_PX:
-            step = _between(plan, index, index + 1, estimator)
-            result[index] = result[index + 1] + (step if step > MOVING_PX else 0.0)
+        step = _between(plan, index, index + 1, estimator)
+        path += step if step > MOVING_PX else 0.0
+        result[index] = _between(plan, index, plan.horizon, estimator) if path < DIRECT_PX else path
     return result
 
 

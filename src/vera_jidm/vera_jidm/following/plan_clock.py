@@ -32,10 +32,10 @@ class PlanClock:
         self.tau_s = min(max((now_ns - plan.stamp_ns) * 1e-9, 0.0), plan.duration_s)
 
     def advance(self, now_ns: int, rate: float) -> None:
-        """Let the time between two pictures pass, scaled by `rate`, 0..1; a stamp that jumps back moves nothing."""
+        """Let the time between two pictures pass, scaled by `rate`, -1..1; a stamp that jumps back moves nothing."""
         passed_s = min(max((now_ns - self._stamp_ns) * 1e-9, 0.0), LONGEST_GAP_S)
         self._stamp_ns = now_ns
-        self.tau_s = min(self.tau_s + rate * passed_s, self._plan.duration_s)
+        self.tau_s = min(max(self.tau_s + rate * passed_s, 0.0), self._plan.duration_s)
 
     def aim(self, lookahead_s: float, shortest_dt_s: float) -> Aim:
         """Return the first frame due `lookahead_s` from now or later, the last one if there is none."""
