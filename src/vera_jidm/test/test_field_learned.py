@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,13 @@ def test_field_without_a_graph_runs_in_torch_and_says_so(panda: Embodiment, copy
     after = LearnedField(panda, copy).predict(frames, panda.home)
     assert 'has no field.onnx; the field runs in torch' in caplog.text
     np.testing.assert_allclose(after['front'].jacobian, before['front'].jacobian, atol=1e-4)
+
+
+def test_field_with_neither_graph_nor_torch_says_what_is_missing(panda: Embodiment, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (copy / GRAPH).unlink()
+    monkeypatch.setitem(sys.modules, 'torch', None)
+    with pytest.raises(ModelContractError, match=r'needs torch to run without a graph: .*torch.*; install torch or copy field\.onnx'):
+        LearnedField(panda, copy)
 
 
 @pytest.mark.parametrize('keep', [0, 5, 1000, 0.5, 0.999])

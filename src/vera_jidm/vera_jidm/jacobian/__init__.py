@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The learned Jacobian field: network, weights, run time."""
+"""The Jacobian field: learned (network, weights, run time) or from a robot model."""

@@ -121,9 +121,14 @@ def _onnx_engine(folder: Path, tensors: dict[str, Array]) -> Engine:
 
 
 def _torch_engine(config: FieldConfig, tensors: dict[str, Array], *, source: str) -> Engine:
-    import torch
+    try:
+        import torch
 
-    from vera_jidm.jacobian.heads import empty_network
+        from vera_jidm.jacobian.heads import empty_network
+    except ImportError as error:
+        raise ModelContractError(
+            f'{source} needs torch to run without a graph: {error}; install torch or copy {GRAPH} beside it'
+        ) from error
 
     torch.set_num_threads(1)
     network = empty_network(config).eval()
