@@ -102,8 +102,11 @@ class FreePoses:
         # A world of its own, never rendered.
         self._world = World(robot, scene)
         self._world.model.geom_margin[self._world.robot_geoms] = self.CLEARANCE_M
+        model = self._world.model
+        # What the joints move; a palm may well carry the object that lies on it.
+        self._moving = self._world.robot_geoms & (model.body_weldid[model.geom_bodyid] != 0)
         # What touches at home belongs to the model: links that are drawn into each other, a base on the table; never an object of the scene.
-        objects = {self._world.model.geom(cube.name).id for cube in scene.cubes}
+        objects = {model.geom(cube.name).id for cube in scene.cubes}
         self._usual = frozenset(pair for pair in self._collisions(robot.home) if not objects & set(pair))
 
     def start_pose(self, seed: int) -> FloatArray:
@@ -162,8 +165,8 @@ class FreePoses:
         found = set()
         for contact in world.data.contact:
             first, second = sorted(int(geom) for geom in contact.geom)
-            of_robot = world.robot_geoms[first], world.robot_geoms[second]
-            nearest = -self.OVERLAP_M if all(of_robot) else self.CLEARANCE_M
-            if any(of_robot) and contact.dist < nearest:
+            of_robot = world.robot_geoms[first] and world.robot_geoms[second]
+            nearest = -self.OVERLAP_M if of_robot else self.CLEARANCE_M
+            if (self._moving[first] or self._moving[second]) and contact.dist < nearest:
                 found.add((first, second))
         return found
