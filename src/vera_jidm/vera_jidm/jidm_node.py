@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,9 +25,9 @@ from vera_core.ros.messages import (
 )
 from vera_core.ros.node import VeraNode, run
 from vera_core.ros.qos import SENSOR, STREAM
-from vera_core.types import FlowField, Frame
-from vera_jidm.buffers import StampedBuffer
-from vera_jidm.jacobian.model import JacobianModel
+from vera_core.types import Frame, RobotState
+from vera_jidm.ahead import FieldAhead
+from vera_jidm.buffers import Once, StampedBuffer
 from vera_jidm.overlay import field_mosaic
 from vera_jidm.params import JidmParams
 from vera_jidm.pipeline import Inversion, invert_flow
@@ -37,6 +38,8 @@ from vera_msgs.msg import JointVelocityEstimate
 
 MEMORY_S = 1.5
 LOG_PERIOD_S = 2.0
+FOLLOWING_S = 1.0
+"""While the last flow is younger than this, the field of new pictures is evaluated before their flow arrives."""
 
 
 class JidmNode(VeraNode[JidmParams]):
@@ -47,9 +50,11 @@ class JidmNode(VeraNode[JidmParams]):
         cv2.setNumThreads(1)
         self._settings = self.params.pipeline_settings()
         self._model, self._model_fault = self._load_model()
-        self._images: dict[str, StampedBuffer[Image]] = {view: StampedBuffer(MEMORY_S, longest=100) for view in self.robot.view_names}
+        self._frames: dict[str, StampedBuffer[Once[Frame]]] = {view: StampedBuffer(MEMORY_S, longest=100) for view in self.robot.view_names}
         self._states: StampedBuffer[JointState] = StampedBuffer(MEMORY_S, longest=3000)
         self._flow: Latest[FlowFieldMsg] = Latest()
+        self._flow_taken_s = -FOLLOWING_S
+        self._begun_ns = 0
         self._velocity = self.create_publisher(JointVelocityEstimate, 'joint_velocity', STREAM)
         self._overlay = self.create_publisher(Image, '~/overlay', SENSOR)
         self._worker = Worker(self._work, self._fault, idle=self._idle)
@@ -63,10 +68,12 @@ class JidmNode(VeraNode[JidmParams]):
         self._settings = params.pipeline_settings()
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker and the field's thread."""
         self._worker.close()
+        if self._model is not None:
+            self._model.close()
 
-    def _load_model(self) -> tuple[JacobianModel | None, str]:
+    def _load_model(self) -> tuple[FieldAhead | None, str]:
         """Return the field, or None and why there is none: the node then stays up and says so, and publishes nothing."""
         folder = Path(self.params.field_weights) if self.params.field_weights else None
         try:
@@ -77,10 +84,27 @@ class JidmNode(VeraNode[JidmParams]):
             self.beacon.say(fault)
             return None, fault
         self.beacon.say('ready; waiting for flow')
-        return model, ''
+        return FieldAhead(model), ''
 
     def _on_image(self, view: str, message: Image) -> None:
-        self._images[view].put(to_ns(message.header.stamp), message)
+        self._frames[view].put(to_ns(message.header.stamp), Once(partial(frame_from_image, message, view, self.robot.working_size)))
+        if self._model is not None and time.monotonic() - self._flow_taken_s < FOLLOWING_S:
+            self._look_ahead(self._model)
+
+    def _look_ahead(self, model: FieldAhead) -> None:
+        """Start on the field once every view has a new picture; what is wrong with the pictures is reported when their flow comes."""
+        newest = [buffer.newest() for buffer in self._frames.values()]
+        stamp_ns = min(entry[0] if entry else 0 for entry in newest)  # flow_node stamps its flow like this, too
+        if stamp_ns in (0, self._begun_ns):
+            return
+        self._begun_ns = stamp_ns
+        try:
+            frames = self._frames_at(stamp_ns, self.robot.view_names)
+            state = self._state_at(stamp_ns)
+        except VeraError:
+            return
+        if state is not None and len(frames) == len(newest):
+            model.begin({view: frame.rgb for view, frame in frames.items()}, state.position)
 
     def _on_state(self, message: JointState) -> None:
         self._states.put(to_ns(message.header.stamp), message)
@@ -93,17 +117,17 @@ class JidmNode(VeraNode[JidmParams]):
         message = self._flow.take()
         if message is None:
             return
+        self._flow_taken_s = time.monotonic()
         if self._model is None:
             self._report(self._model_fault)
             return
         try:
             flow = flow_from_msg(message)
-            frames = self._frames_at(flow)
-            nearest = self._states.nearest(flow.stamp_ns)
-            if nearest is None:
+            frames = self._frames_at(flow.stamp_ns, list(flow.flow))
+            state = self._state_at(flow.stamp_ns)
+            if state is None:
                 self._report(f'no joint states on {self.robot.driver.joint_states_topic}; is the robot driver running?')
                 return
-            state = robot_state_from_joint_state(nearest[1], self.robot)
             answer = invert_flow(flow, frames, state, self._model, self.robot, self._settings)
         except VeraError as error:
             self._report(str(error))
@@ -117,14 +141,19 @@ class JidmNode(VeraNode[JidmParams]):
         if self._overlay.get_subscription_count():
             self._publish_overlay(answer, frames)
 
-    def _frames_at(self, flow: FlowField) -> dict[str, Frame]:
-        """Return the picture of every view of the flow that is nearest to its stamp, as far as there is one."""
+    def _frames_at(self, stamp_ns: int, views: Sequence[str]) -> dict[str, Frame]:
+        """Return the picture of every view that is nearest to the stamp, as far as there is one."""
         frames = {}
-        for view in flow.flow:
-            nearest = self._images[view].nearest(flow.stamp_ns) if view in self._images else None
-            if nearest is not None and abs(nearest[0] - flow.stamp_ns) * 1e-9 <= self.params.view_spread_s:
-                frames[view] = frame_from_image(nearest[1], view, self.robot.working_size)
+        for view in views:
+            nearest = self._frames[view].nearest(stamp_ns) if view in self._frames else None
+            if nearest is not None and abs(nearest[0] - stamp_ns) * 1e-9 <= self.params.view_spread_s:
+                frames[view] = nearest[1].get()
         return frames
+
+    def _state_at(self, stamp_ns: int) -> RobotState | None:
+        """Return the measured joints that are nearest to the stamp, None when there are none."""
+        nearest = self._states.nearest(stamp_ns)
+        return None if nearest is None else robot_state_from_joint_state(nearest[1], self.robot)
 
     def _publish_overlay(self, answer: Inversion, frames: Mapping[str, Frame]) -> None:
         mosaics = [field_mosaic(frames[view].rgb, field) for view, field in answer.fields.items()]
