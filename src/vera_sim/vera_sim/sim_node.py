@@ -48,6 +48,8 @@ class SimNode(VeraNode[SimParams]):
         self._joint_publisher = self.create_publisher(JointState, self.robot.driver.joint_states_topic, SENSOR)
         self._status_publisher = self.create_publisher(SceneStatus, 'sim/scene_status', STATUS)
         self.create_subscription(JointTrajectory, self.robot.driver.command_topic, self._on_trajectory, COMMAND)
+        if self.robot.driver.position_command_topic:
+            self.create_subscription(JointState, self.robot.driver.position_command_topic, self._on_positions, COMMAND)
         self.create_service(ResetScene, 'sim/reset_scene', self._on_reset)
         self.create_timer(STATUS_PERIOD_S, self._publish_status)
         self._rate_mark = (self._now_s(), 0.0)
@@ -92,6 +94,12 @@ class SimNode(VeraNode[SimParams]):
             refusal = self._simulation.command(list(message.joint_names), to_ns(message.header.stamp) * 1e-9, times, *arrays)
         if refusal is not None:
             self.get_logger().error(f'trajectory refused: {refusal.text}', throttle_duration_sec=1.0)
+
+    def _on_positions(self, message: JointState) -> None:
+        with self._lock:
+            refusal = self._simulation.command_positions(list(message.name), np.array(message.position, dtype=float))
+        if refusal is not None:
+            self.get_logger().error(f'joint positions refused: {refusal.text}', throttle_duration_sec=1.0)
 
     def _physics_loop(self) -> None:
         period = 1.0 / self.params.joint_state_rate_hz

@@ -21,6 +21,8 @@ TOUCH_TIME_S = 0.3
 CONTACT_PERIOD_S = 0.02
 MAX_LAG_S = 1.0
 MAX_JUMP_RAD = 0.15
+POSITION_HORIZON_S = 0.1
+"""How far behind a stream of joint positions the reference stays, s: the shorter, the harder it follows each of them."""
 
 
 @dataclass(slots=True)
@@ -92,6 +94,14 @@ class Simulation:
                     'jump', f'{joint} would jump by {gap.max():.3f} rad (limit {MAX_JUMP_RAD}); start the trajectory where the arm is'
                 )
         return self.driver.accept(names, stamp_s, times, positions, velocities, accelerations, now_s)
+
+    def command_positions(self, names: list[str], positions: FloatArray) -> Refusal | None:
+        """Hand joint positions, shape (n,), rad, to the driver, as hands take them many times a second; limits hold as for trajectories.
+
+        Between two commands the reference goes on smoothly towards the last one, where it comes to rest should no other follow.
+        """
+        still = np.zeros((1, positions.size))
+        return self.command(names, 0.0, np.array([POSITION_HORIZON_S]), positions.reshape(1, -1), still, still)
 
     def advance(self, now_s: float) -> None:
         """Step the physics up to `now_s`. Time that cannot be caught up within `MAX_LAG_S` is dropped and counted in `lost_s`."""
