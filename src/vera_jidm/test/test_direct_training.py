@@ -18,11 +18,11 @@ from vera_core.types import JacobianField
 from vera_jidm.direct.batches import FLOW_SCALES, step_batch
 from vera_jidm.direct.config import DirectConfig
 from vera_jidm.direct.model import METADATA, WEIGHTS, DirectSteps, load_direct, save_direct
-from vera_jidm.direct.network import PLANES, StepNetwork
+from vera_jidm.direct.network import PLANES, StepNetwork, image_planes
 from vera_jidm.direct.objective import DirectObjective, step_loss
 from vera_jidm.direct.pairs import StepPairs
 from vera_jidm.direct.protocol import FieldSteps, JointStepModel
-from vera_jidm.direct.recipe import measure_estimator, train_estimator
+from vera_jidm.direct.recipe import choose_ridge, measure_estimator, train_estimator
 from vera_jidm.jacobian.config import FieldConfig
 from vera_jidm.training.trainer import TrainingOptions, seed_everything, train
 
@@ -154,9 +154,17 @@ def test_turned_pictures_swap_moments_and_step() -> None:
     start = pairs.position + back[:, None] * pairs.delta_q
     np.testing.assert_allclose(batch.position.numpy(), start, atol=0.06)
     # A brighter left half afterwards means a positive first joint, whichever way round the pair is shown.
-    brighter = (batch.planes[:, 0, 3:, :, :16] - batch.planes[:, 0, :3, :, :16]).mean(dim=(1, 2, 3)).numpy()
+    brighter = (batch.planes[:, 0, 3:, :, :16] - 0.5).mean(dim=(1, 2, 3)).numpy()
     clear = np.abs(pairs.delta_q[:, 0]) > 0.05
     assert (np.sign(brighter) == np.sign(batch.delta_q.numpy()[:, 0]))[clear].all()
+
+
+def test_second_picture_enters_as_change() -> None:
+    before, after = torch.full((1, 1, 3, 4, 4), 0.25), torch.full((1, 1, 3, 4, 4), 0.75)
+    planes = image_planes(before, after)
+    # (.75 - .25 + 1) / 2
+    assert (planes[:, :, :3] == 0.25).all() and (planes[:, :, 3:] == 0.75).all()
+    assert (image_planes(after, before)[:, :, 3:] == 0.25).all()
 
 
 def test_turned_flow_scales_with_its_step() -> None:
@@ -212,15 +220,32 @@ def test_known_answers_score_as_worked_out_by_hand(robot: Embodiment) -> None:
     assert zero.normalised_error == 1
 
 
-def test_field_with_its_inverse_answers_the_same_questions() -> None:
-    class Truth:
-        def predict(self, frames: Any, position: Any) -> dict[str, JacobianField]:
-            return {
-                view: JacobianField(view=view, jacobian=field.transpose(2, 3, 1, 0), confidence=np.ones((CELLS, CELLS)), stride=4)
-                for view, field in zip(VIEWS, true_field(), strict=True)
-            }
+class Field:
+    """The true field times a factor."""
 
-    model = FieldSteps(Truth())
+    def __init__(self, factor: float = 1.0) -> None:
+        self._factor = factor
+
+    def predict(self, frames: Any, position: Any) -> dict[str, JacobianField]:
+        return {
+            view: JacobianField(
+                view=view, jacobian=self._factor * field.transpose(2, 3, 1, 0), confidence=np.ones((CELLS, CELLS)), stride=4
+            )
+            for view, field in zip(VIEWS, true_field(), strict=True)
+        }
+
+
+def test_ridge_is_the_one_that_does_best_on_validation_pairs() -> None:
+    pairs = make_pairs(16, 0)
+    # Flow of a tenth is below the length from which errors count linearly.
+    small = dataclasses.replace(pairs, delta_q=pairs.delta_q / 10, exact=pairs.exact / np.float16(10))
+    assert choose_ridge(Field(), small, 'exact', VIEWS) == 30.0
+    # A field .7 times as strong answers f e / (f² e + ridge) = 1 times the step with e = 16000 at ridge = (.7 - .49) 16000 = 3360.
+    assert choose_ridge(Field(0.7), small, 'exact', VIEWS) == 3000.0
+
+
+def test_field_with_its_inverse_answers_the_same_questions() -> None:
+    model = FieldSteps(Field())
     assert isinstance(model, JointStepModel) and isinstance(Answers(make_pairs(1, 0), 1.0), JointStepModel)
     exact = measure_estimator('field', model, make_pairs(16, 3), 'exact', VIEWS)
     # Each joint has 32 cells x (20² + 10²) = 16000 px²/rad² against the ridge's 100: gain .994.

@@ -33,6 +33,11 @@ class DirectSteps:
         self._network = network.eval()
         self._config = network.direct.backbone
 
+    @property
+    def network(self) -> StepNetwork:
+        """The network itself, to write it."""
+        return self._network
+
     def predict(self, query: StepQuery) -> FloatArray:
         """Return the joint step, shape (n,), rad.
 

@@ -92,8 +92,11 @@ class StepNetwork(UNetLayers):
 
 
 def image_planes(before: Tensor, after: Tensor) -> Tensor:
-    """Return two pictures of shape (P, V, 3, H, W), 0..1, as planes."""
-    return torch.cat([before, after], dim=2)
+    """Return two pictures of shape (P, V, 3, H, W), 0..1, as planes: the first one and what changes to the second.
+
+    The same information as the two side by side, without the network having to learn the subtraction.
+    """
+    return torch.cat([before, (after - before + 1) / 2], dim=2)
 
 
 def flow_planes(before: Tensor, flow: Tensor, trust: Tensor) -> Tensor:
