@@ -188,7 +188,7 @@ def test_parameters_of_the_node_choose_the_estimator_and_its_settings(tmp_path: 
     assert (made.settings.finest_scale, made.settings.upsample) == (1, 2)
     made = FlowParams(estimator='raft', raft_weights=str(random_raft(tmp_path / 'raft.safetensors')), raft_updates=3).make_estimator()
     assert isinstance(made, RaftFlow)
-    assert made.updates == 3
+    assert made.settings.updates == 3
     with pytest.raises(ConfigError, match='parameter raft_weights'):
         FlowParams(estimator='raft').make_estimator()
 

@@ -14,8 +14,8 @@ def estimate_from_camera_size(
 ) -> tuple[FloatArray, FloatArray]:
     """Return what an estimator sees in large pictures, in the units of the small ones.
 
-    Planned pictures exist at working size only, so this is no help at run time; labels for training are a few percent better for four times
-    the work.
+    Planned pictures exist at working size only, so this is no help at run time. From 256 px to 128 px, the relative error of the joint step
+    of DIS falls from .30 to .22 for four times the work (benchmarks/flow_estimators.py).
 
     Args:
         estimator: Sees flow in pictures of any size.

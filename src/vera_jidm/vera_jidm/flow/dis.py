@@ -21,20 +21,24 @@ SMALLEST_PICTURE_PX = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisSettings:
-    """Chosen by benchmarks/flow_estimators.py: what recovers the joint motion best per millisecond, not what has the lowest pixel error."""
+    """Chosen by benchmarks/flow_estimators.py: what recovers the joint motion best per millisecond, not what has the lowest pixel error.
+
+    Figures below: simulated Panda, exact field, median relative error of the joint step and ms per two views there and back, one thread.
+    The defaults give .30 in 12 ms.
+    """
 
     finest_scale: int = 0
-    """Finest pyramid level worked on; 0 is the picture itself. The presets of OpenCV stop at 1 or 2 and lose the wrist."""
+    """Finest pyramid level worked on; 0 is the picture itself. The presets of OpenCV stop at 1 or 2 and lose the wrist: .50 in 5 ms at 1."""
     patch_size: int = 8
     """Edge of the patches, px."""
     patch_stride: int = 4
-    """Distance between patches, px."""
+    """Distance between patches, px. Every 2 px: .30 in 32 ms."""
     gradient_steps: int = 25
     """Gradient descent steps per patch."""
     refinement_steps: int = 0
-    """Variational smoothing steps. They lower the pixel error but smear motion over the arm's outline, and the joints come out worse."""
+    """Variational smoothing steps. They lower the pixel error but smear motion over the arm's outline: 5 give .35 in 26 ms."""
     upsample: int = 1
-    """1, or 2 to search pictures of twice the size, made by cubic interpolation: five times the time for a fifth less error of the joint step."""
+    """1, or 2 to search pictures of twice the size, made by cubic interpolation: .24 in 42 ms."""
     matched_sharpness: bool = True
     """Blur the sharper of the two pictures first (see sharpness.py)."""
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,14 @@ WHERE = (
     'download a file once and give its path'
 )
 _COUNTERS = '.num_batches_tracked'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaftSettings:
+    """What the flow depends on besides the pictures; labels kept on disk are told apart by it."""
+
+    weights_sha256: str
+    updates: int
 
 
 class RaftFlow:
@@ -43,9 +53,9 @@ class RaftFlow:
             raise ConfigError(f'flow estimator raft needs a file with weights (parameter raft_weights); {WHERE}')
         if not 1 <= updates <= 64:
             raise ConfigError(f'updates is {updates}; it must be between 1 and 64')
-        self.updates = updates
         self._device = torch.device(device)
         self._network = load_raft(Path(weights)).to(self._device)
+        self.settings = RaftSettings(weights_sha256=hashlib.sha256(Path(weights).read_bytes()).hexdigest(), updates=updates)
 
     def estimate(self, source: RgbArray, target: RgbArray) -> tuple[FloatArray, FloatArray]:
         """Return flow (H, W, 2), px, and confidence (H, W), 0..1, from `source` to `target`; see FlowEstimator."""
@@ -55,7 +65,7 @@ class RaftFlow:
             return known
         first, second = self._tensor(source), self._tensor(target)
         with torch.inference_mode():
-            both = self._network(torch.cat([first, second]), torch.cat([second, first]), self.updates)
+            both = self._network(torch.cat([first, second]), torch.cat([second, first]), self.settings.updates)
         height, width = source.shape[:2]
         forward, backward = both[:, :, :height, :width].permute(0, 2, 3, 1).float().cpu().numpy()
         return np.ascontiguousarray(forward), round_trip_confidence(forward, backward)
