@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ('up', 'demo', 'evaluate', 'prompt', 'collect', 'train', 'evaluate-idm', 'evaluate-planner', 'doctor')
+COMMANDS = ('up', 'demo', 'evaluate', 'prompt', 'collect', 'train', 'evaluate-idm', 'evaluate-planner', 'doctor', 'robot')
 
 
 def vera(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -27,16 +27,18 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
     ('arguments', 'words'),
     [
         (('up', 'panda_sin'), "unknown system 'panda_sin'; known: panda_sim. Did you mean 'panda_sim'?"),
-        (('up', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: panda. Did you mean 'panda'?"),
-        (('evaluate', '--robot', 'pand'), "unknown robot 'pand'; known: panda. Did you mean 'panda'?"),
-        (('evaluate', '--task', 'reech'), "unknown task 'reech'; known: reach. Did you mean 'reach'?"),
+        (('up', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
+        (('evaluate', '--robot', 'pand'), "unknown robot 'pand'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
+        (('evaluate', '--task', 'reech'), "unknown task 'reech'; known: follow, reach. Did you mean 'reach'?"),
+        (('evaluate', '--task', 'follow', '--field', 'lerned'), "Did you mean 'learned'?"),
+        (('robot', 'add', 'nowhere.urdf'), "robot description 'nowhere.urdf' does not exist"),
         (('evaluate', '--planner', 'embeded'), "unknown planner 'embeded'; known: embedded, recorded. Did you mean 'embedded'?"),
         (('evaluate', '--seed', '-1'), 'need episodes >= 1 and seed >= 0'),
         (('demo', '--prompt', 'dance'), "which object is 'dance' about? Give it with --target, one of red_cube"),
         (('demo', '--planner', 'recordet'), "unknown planner 'recordet'; known: embedded, recorded. Did you mean 'recorded'?"),
         (('demo', '--robot', 'nowhere.yaml'), "robot file 'nowhere.yaml' does not exist"),
         (('train', 'idm', '--labels', 'exakt'), "unknown labels 'exakt'; known: estimated, exact. Did you mean 'exact'?"),
-        (('collect', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: panda. Did you mean 'panda'?"),
+        (('collect', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
     ],
 )
 def test_a_wrong_name_is_told_in_words_with_exit_code_2(arguments, words):

@@ -137,7 +137,7 @@ def idm(
     robot: Robot = 'panda',
     data: Annotated[Path, typer.Option(help='Folder with self-play; recorded first when there is none.')] = Path('data/selfplay'),
     work: Annotated[Path, typer.Option(help='Folder for labels and checkpoint; a stopped training goes on from there.')] = Path('data/idm'),
-    out: Annotated[Path | None, typer.Option(help='Folder for the weights; the one inside the package when left out.')] = None,
+    out: Annotated[Path | None, typer.Option(help='Folder for the weights; that of the robot when left out: inside the package, or beside its YAML file.')] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help='Time of one core for the training itself, min.')] = 22.0,
     labels: Annotated[str, typer.Option(help='exact: of the simulator; estimated: optical flow alone, as on a robot.')] = 'exact',
     head: Annotated[str, typer.Option(help='Network by the name of its head: links, unet or pretrained.')] = 'links',
@@ -162,7 +162,7 @@ def evaluate_idm(
     data: Annotated[Path, typer.Option(help='Folder with held-out self-play; recorded first when there is none.')] = Path(
         'data/selfplay_held_out'
     ),
-    weights: Annotated[Path | None, typer.Option(help='Folder with weights; the shipped ones when left out.')] = None,
+    weights: Annotated[Path | None, typer.Option(help='Folder with weights; those of the robot when left out.')] = None,
     pairs: Annotated[int, typer.Option(min=1, help='Pairs of moments to measure on.')] = 240,
     seed: Seed = 0,
     json: Annotated[Path | None, typer.Option(help='File for the report.')] = None,

@@ -18,7 +18,6 @@ from vera_control.controller import Controller
 from vera_control.executive import Executive, SafetyReport, TaskOutcome
 from vera_control.params import ControllerParams, ExecutiveParams
 from vera_control.trajectory import ShapedTrajectory
-from vera_core.embodiment import Embodiment
 from vera_core.errors import Refusal, VeraError
 from vera_core.imaging import to_working_size
 from vera_core.shapes import FloatArray
@@ -29,7 +28,8 @@ from vera_jidm.following import FollowSettings, PlanFollower
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.pipeline import PipelineSettings, invert_flow
 from vera_sim.driver import TrajectoryDriver, Violations
-from vera_sim.world import TIMESTEP_S, World
+from vera_sim.scenery import TIMESTEP_S
+from vera_sim.world import World
 
 STEP_NS = round(TIMESTEP_S * 1e9)
 FIRST_NS = 1_000_000_000
@@ -83,7 +83,6 @@ class ClosedLoop:
     """One robot in one world, and everything between its cameras and its motors.
 
     Args:
-        robot: Joints, limits, views.
         world: Simulated robot; its scene stays as it is.
         model: Jacobian field.
         settings: Rates, latency, following, inversion.
@@ -92,14 +91,12 @@ class ClosedLoop:
 
     def __init__(
         self,
-        robot: Embodiment,
         world: World,
         model: JacobianModel,
         settings: LoopSettings | None = None,
         *,
         estimator: FlowEstimator | None = None,
     ) -> None:
-        self.robot = robot
         self.world = world
         self._model = model
         self._settings = settings or LoopSettings()
@@ -113,22 +110,15 @@ class ClosedLoop:
         Raises:
             VeraError: If the arm cannot be armed at `start`.
         """
-        return _Run(self.robot, self.world, self._model, self._settings, self._estimator, start).follow(plan)
+        return _Run(self.world, self._model, self._settings, self._estimator, start).follow(plan)
 
 
 class _Run:
     """The state of one task."""
 
-    def __init__(
-        self,
-        robot: Embodiment,
-        world: World,
-        model: JacobianModel,
-        settings: LoopSettings,
-        estimator: FlowEstimator,
-        start: FloatArray,
-    ) -> None:
-        self._robot, self._world, self._model, self._settings = robot, world, model, settings
+    def __init__(self, world: World, model: JacobianModel, settings: LoopSettings, estimator: FlowEstimator, start: FloatArray) -> None:
+        self._robot, self._world, self._model, self._settings = world.robot, world, model, settings
+        robot = world.robot
         self._follower = PlanFollower(estimator, DisFlow(QUICK), settings.follow)
         self._controller = Controller(robot, ControllerParams())
         self._executive = Executive(ExecutiveParams())

@@ -6,18 +6,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 
-from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError
-from vera_core.imaging import to_working_size
-from vera_core.shapes import FloatArray, RgbArray
+from vera_core.shapes import FloatArray
 from vera_core.types import VideoPlan
+from vera_sim.clips import STEP_DT_S, make_motion_clip
 from vera_sim.world import World
 
-STEP_DT_S = 0.3
-"""Time between two pictures of a video, s: that of the planners' plans."""
 HOLD_STEPS = 3
 """The last picture stands still for this many steps."""
 LENGTH_RAD = 1.0
@@ -25,6 +21,8 @@ LIMIT_MARGIN_RAD = 0.1
 PEAK_STEP_PX = 4.0
 """Duration is chosen so that the fastest link moves about this far between two pictures, px at working size: what optical flow can follow."""
 SHORTEST_S = 4.0
+BORDER_PX = 4
+"""The ends of the robot stay this far inside the pictures, px at working size."""
 TRIES = 2000
 
 
@@ -38,44 +36,41 @@ class Motion:
     """The video; its first picture is the one at path[0]."""
 
 
-def film_motion(robot: Embodiment, world: World, seed: int, *, spread: FloatArray, length_rad: float = LENGTH_RAD) -> Motion:
-    """Draw a motion from a seed and film it in the scene of `world`; the arm is moved.
+def film_motion(world: World, seed: int, *, length_rad: float = LENGTH_RAD) -> Motion:
+    """Draw a motion from a seed and film it in the scene of `world`; the robot is moved.
 
     Args:
-        robot: Limits, views, picture size.
         world: Where it is filmed.
-        seed: Same seed, same motion.
-        spread: Start poses lie about home with these standard deviations, shape (n,), rad.
+        seed: Same seed and scene, same motion.
         length_rad: Distance in joint space, rad.
+
+    Raises:
+        ConfigError: If the robot has no such motion.
     """
-    start, goal = draw_motion(robot, world, np.random.default_rng([seed, 61]), spread=spread, length_rad=length_rad)
-    path = _timed(world, robot, start, goal)
-    frames: dict[str, list[RgbArray]] = {view: [] for view in robot.view_names}
-    for position in path:
-        world.set_joints(position)
-        for view in robot.view_names:
-            frames[view].append(to_working_size(world.render(view), robot.working_size))
+    start, goal = draw_motion(world, np.random.default_rng([seed, 61]), length_rad=length_rad)
+    path = _timed(world, start, goal)
     plan = VideoPlan(
         plan_id=1,
         task_id=1,
         prompt='repeat the recorded motion',
         stamp_ns=0,
         step_dt_s=STEP_DT_S,
-        frames={view: np.stack(pictures) for view, pictures in frames.items()},
+        frames=make_motion_clip(world, path),
         model='recorded',
         seed=seed,
     )
     return Motion(path=path, plan=plan)
 
 
-def draw_motion(
-    robot: Embodiment, world: World, rng: np.random.Generator, *, spread: FloatArray, length_rad: float
-) -> tuple[FloatArray, FloatArray]:
-    """Draw start and end of a straight joint motion in a uniformly random direction, inside the limits and without contact on the way.
+def draw_motion(world: World, rng: np.random.Generator, *, length_rad: float) -> tuple[FloatArray, FloatArray]:
+    """Draw start and end of a straight joint motion in a uniformly random direction.
+
+    It stays inside the limits, touches nothing, and the ends of the robot stay inside every picture: what leaves the picture cannot be followed.
 
     Raises:
-        ConfigError: If no such motion is found: the limits leave too little room about home.
+        ConfigError: If no such motion is found: limits and cameras leave too little room about home.
     """
+    robot, spread = world.robot, np.array(world.simulation.self_play.spread)
     low, high = robot.limits('lower') + LIMIT_MARGIN_RAD, robot.limits('upper') - LIMIT_MARGIN_RAD
     allowed = _contacts(world, robot.home)
     for _ in range(TRIES):
@@ -84,12 +79,20 @@ def draw_motion(
         goal = start + length_rad * direction / np.linalg.norm(direction)
         if not all(((q > low) & (q < high)).all() for q in (start, goal)):
             continue
-        if all(_contacts(world, start + share * (goal - start)) <= allowed for share in np.linspace(0.0, 1.0, 9)):
+        path = start + np.linspace(0.0, 1.0, 9)[:, None] * (goal - start)
+        if all(_contacts(world, position) <= allowed and _is_in_picture(world) for position in path):
             return start, goal
     raise ConfigError(
-        f'robot {robot.name} has no free straight motion of {length_rad:g} rad about its home pose in {TRIES} draws; '
-        'move home to the middle of the joint ranges, or give a shorter length'
+        f'robot {robot.name} has no free straight motion of {length_rad:g} rad inside its pictures about its home pose in {TRIES} draws; '
+        'move home to the middle of the joint ranges, the cameras further away, or give a shorter length'
     )
+
+
+def _is_in_picture(world: World) -> bool:
+    """Whether every view shows the ends of the robot where it is now, not counting what hides them."""
+    size = world.robot.working_size[0]
+    places = np.stack([world.project(view, world.fingertips, size) for view in world.robot.view_names])
+    return bool(((places >= BORDER_PX) & (places <= size - 1 - BORDER_PX)).all())
 
 
 def _contacts(world: World, position: FloatArray) -> set[tuple[int, int]]:
@@ -99,34 +102,23 @@ def _contacts(world: World, position: FloatArray) -> set[tuple[int, int]]:
     return {pair for pair in pairs if world.robot_geoms[list(pair)].any()}
 
 
-def _timed(world: World, robot: Embodiment, start: FloatArray, goal: FloatArray) -> FloatArray:
+def _timed(world: World, start: FloatArray, goal: FloatArray) -> FloatArray:
     """Minimum-jerk path from start to goal at the pace of the pictures, shape (T, n), rad, with the rest at its end."""
     # The peak speed of a minimum-jerk profile is 1.875 times its mean; half of the commanded limit leaves room to catch up.
-    by_speed = 1.875 * float(np.max(np.abs(goal - start) / (0.5 * robot.limits('velocity'))))
-    by_picture = 1.875 * STEP_DT_S * _travel_px(world, robot, start, goal) / PEAK_STEP_PX
+    by_speed = 1.875 * float(np.max(np.abs(goal - start) / (0.5 * world.robot.limits('velocity'))))
+    by_picture = 1.875 * STEP_DT_S * _travel_px(world, start, goal) / PEAK_STEP_PX
     steps = int(np.ceil(max(SHORTEST_S, by_speed, by_picture) / STEP_DT_S))
     share = np.concatenate([np.linspace(0.0, 1.0, steps + 1), np.ones(HOLD_STEPS)])
     return np.asarray(start + (share**3 * (10 - 15 * share + 6 * share**2))[:, None] * (goal - start))
 
 
-def _travel_px(world: World, robot: Embodiment, start: FloatArray, goal: FloatArray) -> float:
+def _travel_px(world: World, start: FloatArray, goal: FloatArray) -> float:
     """Length of the path of the link that travels furthest in any view, px at working size."""
     samples = np.linspace(0.0, 1.0, 9)
     places = []
     for share in samples:
         world.set_joints(start + share * (goal - start))
         points = world.data.xipos[world.robot_bodies]
-        places.append([world.project(view, points, robot.working_size[0]) for view in robot.view_names])
+        places.append([world.project(view, points, world.robot.working_size[0]) for view in world.robot.view_names])
     steps = np.linalg.norm(np.diff(np.array(places), axis=0), axis=-1)
     return float(steps.sum(axis=0).max())
-
-
-def tip_positions(world: World) -> FloatArray:
-    """Where the ends of the robot are, base frame, shape (K, 3), m: the site `fingertip` if there is one, else the mass centres of the last links."""
-    model = world.model
-    if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SITE, 'fingertip') >= 0:
-        return np.asarray(world.data.site('fingertip').xpos[None].copy())
-    robot = np.flatnonzero(world.robot_bodies)
-    parents = set(model.body_parentid[robot].tolist())
-    ends = [body for body in robot if body not in parents]
-    return np.asarray(world.data.xipos[ends].copy())

@@ -12,12 +12,16 @@ import numpy as np
 from rich.table import Table
 
 from vera_bringup.closed_loop import Followed
-from vera_bringup.closed_loop_motion import Motion, tip_positions
+from vera_bringup.closed_loop_motion import Motion
+from vera_bringup.statistics import wilson_interval
 from vera_core.shapes import FloatArray
 from vera_sim.world import World
 
 RISE_RAD = 0.05
 """Joint error counts as falling when it ends lower than it began and never rises by more than this above its lowest value so far, rad."""
+
+SUCCESS_MM, SUCCESS_RAD = 10.0, 0.1
+"""A motion counts as followed when it ends this near."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,11 @@ class LoopRow:
         return float(np.median(self.tip_errors_mm))
 
     @property
+    def success(self) -> bool:
+        """Whether the robot ended where the video did."""
+        return self.tip_error_mm <= SUCCESS_MM and self.joint_error_rad <= SUCCESS_RAD
+
+    @property
     def falls(self) -> bool:
         """Whether the joint error fell all the way."""
         return self.joint_error_rad < self.start_rad and self.rise_rad <= RISE_RAD
@@ -79,14 +88,18 @@ def measure(world: World, motion: Motion, followed: Followed) -> LoopRow:
 
 def _tips(world: World, position: FloatArray) -> FloatArray:
     world.set_joints(position)
-    return tip_positions(world)
+    return world.fingertips
 
 
 def summarise(rows: Sequence[LoopRow]) -> dict[str, Any]:
     """Return medians, worst cases and shares over all rows."""
+    successes = sum(row.success for row in rows)
     tips, joints = [row.tip_error_mm for row in rows], [row.joint_error_rad for row in rows]
     return {
         'episodes': len(rows),
+        'successes': successes,
+        'success_rate': successes / len(rows),
+        'wilson_95': list(wilson_interval(successes, len(rows))),
         'median_tip_error_mm': float(np.median(tips)),
         'worst_tip_error_mm': float(np.max(tips)),
         'median_joint_error_rad': float(np.median(joints)),
@@ -123,6 +136,12 @@ def rows_table(rows: Sequence[LoopRow]) -> Table:
 def summary_table(title: str, summary: dict[str, Any]) -> Table:
     """Return the figures over all motions."""
     table = Table('what', 'median', 'worst', title=title)
+    low, high = summary['wilson_95']
+    table.add_row(
+        f'success ({SUCCESS_MM:g} mm and {SUCCESS_RAD:g} rad)',
+        f'{summary["successes"]} of {summary["episodes"]}',
+        f'95 %: {100 * low:.0f} to {100 * high:.0f} %',
+    )
     table.add_row('end of the robot, mm', f'{summary["median_tip_error_mm"]:.1f}', f'{summary["worst_tip_error_mm"]:.1f}')
     table.add_row('joints, rad', f'{summary["median_joint_error_rad"]:.3f}', f'{summary["worst_joint_error_rad"]:.3f}')
     table.add_row('time, s', f'{summary["median_time_s"]:.1f}', '')

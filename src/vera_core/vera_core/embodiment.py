@@ -82,6 +82,8 @@ class Embodiment:
     driver: Driver
     simulation: Simulation | None = None
     """How the robot stands in the simulator; None where it is never simulated."""
+    folder: Path | None = None
+    """Where its YAML file is; None for a robot of the package."""
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -160,6 +162,7 @@ def _parse(document: dict[str, Any], folder: Path | None) -> Embodiment:
         views=tuple(View(**view) for view in document['views']),
         driver=Driver(**document['driver']),
         simulation=parse_simulation(document['simulation'], folder=folder, joints=joints) if 'simulation' in document else None,
+        folder=folder,
     )
 
 

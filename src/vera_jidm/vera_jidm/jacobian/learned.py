@@ -17,7 +17,7 @@ from vera_core.shapes import Array, FloatArray, RgbArray
 from vera_core.types import JacobianField
 from vera_jidm.jacobian.config import FieldConfig
 from vera_jidm.jacobian.model import checked_picture, checked_position
-from vera_jidm.jacobian.weights import GRAPH, RETRAIN, WEIGHTS, check_tensors, read_config, read_tensors, shipped_folder
+from vera_jidm.jacobian.weights import GRAPH, RETRAIN, WEIGHTS, check_tensors, field_folder, read_config, read_tensors
 
 Backend = Literal['auto', 'onnx', 'torch']
 
@@ -45,7 +45,7 @@ class LearnedField:
     """
 
     def __init__(self, robot: Embodiment, folder: Path | None = None, *, backend: Backend = 'auto') -> None:
-        folder = folder or shipped_folder(robot.name)
+        folder = folder or field_folder(robot)
         config = read_config(folder)
         config.check_robot(robot, source=str(folder))
         tensors = read_tensors(folder / WEIGHTS)

@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from vera_core.embodiment import Embodiment
 from vera_core.errors import ModelContractError
 from vera_core.shapes import Array
 from vera_jidm.jacobian.config import FieldConfig
@@ -22,6 +23,11 @@ WEIGHTS = 'field.safetensors'
 METADATA = 'field.json'
 GRAPH = 'field.onnx'
 RETRAIN = 'train it again with: vera train idm'
+
+
+def field_folder(robot: Embodiment) -> Path:
+    """Return where the weights of a robot are kept, whether or not there are any: beside its YAML file, or inside the package for its robots."""
+    return shipped_folder(robot.name) if robot.folder is None else robot.folder / f'{robot.name}_field'
 
 
 def shipped_folder(robot: str) -> Path:
