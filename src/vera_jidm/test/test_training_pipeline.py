@@ -337,7 +337,9 @@ def test_training_with_exact_labels_learns_and_its_weights_answer(toy: Embodimen
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_training_without_a_simulator_learns_from_estimated_flow(toy: Embodiment, folder: Path, tmp_path: Path) -> None:
-    assert _train(toy, folder, tmp_path, 70, labels=None).figures is None
+    trained = _train(toy, folder, tmp_path, 70, labels=None)
+    assert trained.figures is None
+    assert 'unseen: flow' in trained.page.read_text()
     figures = evaluate_idm(toy, folder, DisFlow(), ToyScene(), weights=tmp_path / 'weights', report=_quiet)
     assert figures.accuracy['all'].r2 > 0.2
     assert figures.find('learned', 'estimated', 2).cosine > 0.6

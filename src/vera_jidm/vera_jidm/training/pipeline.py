@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,24 @@ import numpy as np
 
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError
+from vera_jidm.direct.protocol import JointStepModel
 from vera_jidm.flow.estimator import FlowEstimator
-from vera_jidm.jacobian.config import FieldConfig
 from vera_jidm.jacobian.export import export_graph
 from vera_jidm.jacobian.heads import make_network
 from vera_jidm.jacobian.learned import LearnedField, NetworkField, field_engine
-from vera_jidm.jacobian.weights import GRAPH, read_metadata, shipped_folder, write_weights
+from vera_jidm.jacobian.weights import GRAPH, field_folder, read_metadata, write_weights, write_whole
 from vera_jidm.training.dataset import Report, split_recordings
 from vera_jidm.training.evaluation import IdmReport, evaluate_field
 from vera_jidm.training.labels import LabelSource
 from vera_jidm.training.objective import Data, FieldObjective
 from vera_jidm.training.recipe import VALIDATION_DATA, DataOptions, Recipe, load_data
 from vera_jidm.training.recording import Recording, find_recordings, read_recording
+from vera_jidm.training.report_evidence import gather_evidence
+from vera_jidm.training.report_page import ReportInput, render_report
 from vera_jidm.training.trainer import Observer, seed_everything, train
+
+PAGE = 'report.html'
+"""Name of the report page in the work folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ def train_idm(
         clock: Time spent in training, s; by default the time this process had a core.
     """
     training, validation, held_out = split_recordings(find_recordings(data))
-    config = FieldConfig.for_robot(robot, head=recipe.head)
+    config = recipe.config(robot)
     rng = np.random.default_rng([recipe.training.seed, 7])
 
     def load(paths: list[Path], most: DataOptions) -> Data:
@@ -106,7 +111,11 @@ def train_idm(
         figures = evaluate_field(model, unseen, robot, labels, estimator, report=report)
         metadata['figures'] = figures.to_json()
         write_weights(weights, tensors, metadata)
-    return Trained(figures=figures, page=work / 'report.html')
+    evidence = gather_evidence(model, unseen, robot, estimator, labels)
+    positions = (parts[0].moments or parts[0].pairs).position
+    page = ReportInput(robot=robot, metadata=metadata, history=progress.history, positions=positions, evidence=evidence, figures=figures)
+    write_whole(work / PAGE, render_report(page).encode())
+    return Trained(figures=figures, page=work / PAGE)
 
 
 def evaluate_idm(
@@ -118,15 +127,16 @@ def evaluate_idm(
     weights: Path | None = None,
     pairs: int = 240,
     seed: int = 0,
+    others: Mapping[str, JointStepModel] | None = None,
     report: Report,
 ) -> IdmReport:
-    """Measure trained weights on the recordings of a folder that took no part in their training.
+    """Measure trained weights, and other estimators beside them, on the recordings of a folder that took no part in their training.
 
     Raises:
         ConfigError: If every recording of the folder took part.
         ModelContractError: If the weights are missing, damaged or made for something else.
     """
-    folder = weights or shipped_folder(robot.name)
+    folder = weights or field_folder(robot)
     model = LearnedField(robot, folder)
     used = read_metadata(folder).get('recordings', {})
     seen = {*used.get('train', ()), *used.get('validation', ())}
@@ -136,7 +146,9 @@ def evaluate_idm(
         raise ConfigError(
             f'all {len(found)} recordings in {data} were used in training; record held-out ones with another seed: vera collect'
         )
-    return evaluate_field(model, _read(paths, robot, report), robot, labels, estimator, pairs=pairs, seed=seed, report=report)
+    return evaluate_field(
+        model, _read(paths, robot, report), robot, labels, estimator, pairs=pairs, seed=seed, others=others, report=report
+    )
 
 
 def _read(paths: list[Path], robot: Embodiment, report: Report) -> list[Recording]:

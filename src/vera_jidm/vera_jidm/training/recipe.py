@@ -54,9 +54,25 @@ class Recipe:
 
     head: str = 'links'
     """Network by the name of its head, see jacobian/heads.py."""
+    uses_position: bool = True
+    """Whether the field is told the measured joints."""
+    backbone: str | None = None
+    """Head `pretrained`: folder or model id of the backbone."""
+    freeze_backbone: bool = True
+    """Head `pretrained`: whether the backbone keeps its weights."""
     training: TrainingOptions = field(default_factory=TrainingOptions)
     losses: LossSettings = field(default_factory=LossSettings)
     data: DataOptions = field(default_factory=DataOptions)
+
+    def config(self, robot: Embodiment) -> FieldConfig:
+        """Return the network's configuration for a robot.
+
+        Raises:
+            ModelContractError: If the options make no network, or the backbone cannot be read.
+        """
+        return FieldConfig.for_robot(
+            robot, head=self.head, uses_position=self.uses_position, backbone=self.backbone, freeze_backbone=self.freeze_backbone
+        )
 
 
 def load_data(
