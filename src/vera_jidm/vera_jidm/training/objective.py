@@ -74,18 +74,19 @@ class FieldObjective:
 
     def check(self, network: nn.Module) -> dict[str, float]:
         """Return losses on unseen recordings: `field` or `flow`, and `action`, each 1.0 for a field that is zero everywhere."""
-        found: dict[str, list[float]] = {}
+        found: dict[str, list[tuple[float, int]]] = {}
         if self._validation.moments is not None:
             for rows in _fixed(len(self._validation.moments) * self._train.views, CHECK_ROWS, 16):
-                found.setdefault('field', []).append(float(self._moment_terms(network, self._validation.moments, rows, None)['field']))
+                loss = self._moment_terms(network, self._validation.moments, rows, None)['field']
+                found.setdefault('field', []).append((float(loss), len(rows)))
         for rows in _fixed(len(self._validation.pairs), CHECK_ROWS // 4, 8):
             batch = pair_batch(self._validation.pairs, rows, None)
             jacobian, trust = self._run(network, batch)
-            found.setdefault('action', []).append(float(self._action(jacobian[0], trust[0], batch)))
+            found.setdefault('action', []).append((float(self._action(jacobian[0], trust[0], batch)), len(rows)))
             if self._validation.moments is None:
-                motion = _motion(jacobian[0], batch.delta_q)
-                found.setdefault('flow', []).append(float(losses.motion_loss(motion, batch.flow, batch.trust, self._flow_energy)))
-        figures = {name: float(np.mean(values)) for name, values in found.items()}
+                loss = losses.motion_loss(_motion(jacobian[0], batch.delta_q), batch.flow, batch.trust, self._flow_energy)
+                found.setdefault('flow', []).append((float(loss), len(rows)))
+        figures = {name: sum(loss * count for loss, count in parts) / sum(count for _, count in parts) for name, parts in found.items()}
         return {**figures, 'score': figures.get('field', figures.get('flow', 0.0)) + ACTION_SCORE * figures['action']}
 
     def _moment_terms(self, network: nn.Module, data: Moments, rows: Array, rng: np.random.Generator | None) -> Terms:

@@ -164,7 +164,7 @@ class _Run:
         loss = self._objective.training_loss(self._called, self.share)
         if not torch.isfinite(loss):
             raise ConfigError(
-                f'the loss is {float(loss)} at step {self.progress.step}; lower the learning rate or look for damaged recordings'
+                f'the loss is {float(loss.detach())} at step {self.progress.step}; lower the learning rate or look for damaged recordings'
             )
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
