@@ -101,7 +101,7 @@ def summarise(rows: Sequence[LoopRow]) -> dict[str, Any]:
         'success_rate': successes / len(rows),
         'wilson_95': list(wilson_interval(successes, len(rows))),
         'median_tip_error_mm': float(np.median(tips)),
-        'worst_tip_error_mm': float(np.max(tips)),
+        'worst_tip_error_mm': max(max(row.tip_errors_mm) for row in rows),
         'median_joint_error_rad': float(np.median(joints)),
         'worst_joint_error_rad': float(np.max(joints)),
         'joint_error_rms_rad': np.sqrt(np.mean(np.square([row.joint_errors_rad for row in rows]), axis=0)).round(5).tolist(),
