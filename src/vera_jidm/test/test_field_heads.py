@@ -119,6 +119,28 @@ def test_onnx_has_the_numbers_of_torch(panda: Embodiment, tmp_path: Path, head: 
         np.testing.assert_allclose(first[view].confidence, second[view].confidence, atol=1e-4)
 
 
+@HEADS
+def test_network_whose_tensors_are_alike_can_be_exported(panda: Embodiment, tmp_path: Path, head: str) -> None:
+    config = FieldConfig.for_robot(panda, head=head, **SMALL)
+    network = make_network(config)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    assert torch.equal(before['down0.norm1.weight'], before['last.norm1.weight'])
+    export_graph(network, tmp_path / GRAPH)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    write_weights(tmp_path, {name: tensor.numpy() for name, tensor in network.state_dict().items()}, {'network': config.to_json()})
+    frames = {view: np.full((128, 128, 3), 90, np.uint8) for view in panda.view_names}
+    first, second = (LearnedField(panda, tmp_path, backend=backend).predict(frames, panda.home) for backend in ('onnx', 'torch'))  # type: ignore[arg-type]
+    np.testing.assert_allclose(first['side'].confidence, second['side'].confidence, atol=1e-4)
+
+
+def test_graph_that_leaves_a_tensor_out_is_not_written(panda: Embodiment, tmp_path: Path) -> None:
+    network = make_network(FieldConfig.for_robot(panda, head='unet', **SMALL))
+    network.register_parameter('idle', torch.nn.Parameter(torch.ones(3)))
+    with pytest.raises(ModelContractError, match='head unet does not use 1 tensors as they are, first idle'):
+        export_graph(network, tmp_path / GRAPH)
+    assert not (tmp_path / GRAPH).exists()
+
+
 @pytest.mark.parametrize(
     ('options', 'text'),
     [

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ FAMILIES = {
     'dinov2': lambda: Dinov2Model(Dinov2Config(**TINY, image_size=56, patch_size=14)),
     'dinov3': lambda: DINOv3ViTModel(DINOv3ViTConfig(**TINY, image_size=64, patch_size=16, num_register_tokens=4)),
 }
+Network = TypeVar('Network', bound=torch.nn.Module)
 Make = Callable[..., PretrainedNetwork]
 
 
@@ -61,7 +63,7 @@ def make(panda: Embodiment, backbones: Path) -> Make:
     return network
 
 
-def stirred(network: PretrainedNetwork) -> PretrainedNetwork:
+def stirred(network: Network) -> Network:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
@@ -99,7 +101,8 @@ def test_features_are_those_of_the_checkpoint_on_a_normalised_picture_of_whole_p
 def test_field_without_the_backbone_folder_has_the_same_numbers_in_torch_and_onnx(
     panda: Embodiment, backbones: Path, make: Make, tmp_path: Path, family: str, uses_position: bool
 ) -> None:
-    network = stirred(make(family, uses_position=uses_position))
+    network = make(family, uses_position=uses_position).eval()
+    stirred(network.head)  # the rest is as it was loaded: many tensors of a fresh backbone are alike
     folder = save(network, tmp_path / 'field')
     document = json.loads((folder / METADATA).read_text())
     document['network']['backbone'] = str(tmp_path / 'gone')

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
+from vera_core.errors import ModelContractError
 from vera_jidm.jacobian.backbone import UNetLayers
 from vera_jidm.jacobian.weights import write_whole
 
@@ -34,15 +36,19 @@ def export_graph(network: UNetLayers, path: Path) -> None:
     """Write the graph beside the weights.
 
     Inputs: picture (V, 3, H, W) 0..1, position (V, n) rad, view (V,) int64. Outputs: jacobian (V, h, w, 2, n) px/rad, confidence (V, h, w).
-    Every tensor that is also in the weights becomes a named hole that the run time fills from the safetensors file.
+    Every tensor of the weights becomes a named hole that the run time fills from the safetensors file.
+
+    Raises:
+        ModelContractError: If the graph does not use every tensor of the weights under its own name.
     """
     config = network.config
     views, (height, width) = len(config.view_names), config.working_size
     example = (torch.zeros(views, 3, height, width), torch.zeros(views, len(config.joint_names)), torch.arange(views))
+    hollow = _distinct(network)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         torch.onnx.export(
-            _Exported(network.eval()),
+            _Exported(hollow),
             example,
             path,
             input_names=['picture', 'position', 'view'],
@@ -52,12 +58,26 @@ def export_graph(network: UNetLayers, path: Path) -> None:
             dynamo=False,
         )
     model = onnx.load_model(path)
-    weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+    weights = {name: tensor.numpy() for name, tensor in hollow.state_dict().items()}
     for initializer in model.graph.initializer:
         name = initializer.name.removeprefix('network.')
         if name in weights and np.array_equal(numpy_helper.to_array(initializer), weights[name]):
+            del weights[name]
             _make_hole(initializer)
+    if weights:
+        path.unlink()
+        raise ModelContractError(
+            f'the graph of head {config.head} does not use {len(weights)} tensors as they are, first {sorted(weights)[0]}'
+        )
     write_whole(path, model.SerializeToString())
+
+
+def _distinct(network: UNetLayers) -> UNetLayers:
+    """Return a copy whose tensors all differ: the exporter would make one of those that hold the same numbers, as fresh biases do."""
+    hollow, generator = copy.deepcopy(network).eval().requires_grad_(False), torch.Generator().manual_seed(0)
+    for tensor in hollow.state_dict().values():
+        tensor.copy_(torch.rand(tensor.shape, generator=generator))
+    return hollow
 
 
 def _make_hole(initializer: onnx.TensorProto) -> None:
