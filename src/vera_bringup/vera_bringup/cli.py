@@ -34,9 +34,9 @@ Seed = Annotated[int, typer.Option(help='Same seed, same draw.')]
 
 @app.command()
 def up(
-    system: Annotated[str, typer.Argument(help='Set-up to start, e.g. panda_sim.')] = 'panda_sim',
-    robot: Robot = 'panda',
-    planner: Planner = 'embedded',
+    system: Annotated[str, typer.Argument(help='Set-up to start: panda_sim or allegro_sim.')] = 'panda_sim',
+    robot: Annotated[str, typer.Option(help="Embodiment, by name or path; the set-up's own when left out.")] = '',
+    planner: Annotated[str, typer.Option(help="Planner backend: embedded or recorded; the set-up's own when left out.")] = '',
     namespace: Annotated[str, typer.Option(help='Namespace of all nodes.')] = 'vera',
 ) -> None:
     """Start all nodes of a set-up and keep them running until Ctrl-C."""
@@ -109,14 +109,14 @@ def prompt(
 @app.command()
 def collect(
     robot: Robot = 'panda',
-    out: Annotated[Path, typer.Option(help='Folder for the recordings (MCAP).')] = Path('data/selfplay'),
+    out: Annotated[Path | None, typer.Option(help='Folder for the recordings (MCAP); data/ROBOT/selfplay when left out.')] = None,
     seconds: Annotated[float, typer.Option(min=1.0, help='Length in all, simulated s.')] = 1800.0,
     seed: Seed = 0,
 ) -> None:
     """Record self-play of the simulated robot: smooth random motion with pictures, measured joints and commands."""
-    from vera_bringup.training import collect_selfplay
+    from vera_bringup.training import collect_selfplay, data_folder
 
-    raise typer.Exit(collect_selfplay(robot, out, seconds=seconds, seed=seed))
+    raise typer.Exit(collect_selfplay(robot, out or data_folder(robot, 'selfplay'), seconds=seconds, seed=seed))
 
 
 @robot_app.command(name='add')
@@ -135,41 +135,64 @@ def robot_add(
 @train_app.command()
 def idm(
     robot: Robot = 'panda',
-    data: Annotated[Path, typer.Option(help='Folder with self-play; recorded first when there is none.')] = Path('data/selfplay'),
-    work: Annotated[Path, typer.Option(help='Folder for labels and checkpoint; a stopped training goes on from there.')] = Path('data/idm'),
-    out: Annotated[Path | None, typer.Option(help='Folder for the weights; that of the robot when left out: inside the package, or beside its YAML file.')] = None,
+    data: Annotated[
+        Path | None, typer.Option(help='Folder with self-play, recorded first when there is none; data/ROBOT/selfplay when left out.')
+    ] = None,
+    work: Annotated[
+        Path | None, typer.Option(help='Folder for labels and checkpoint, to go on from there; data/ROBOT/idm when left out.')
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help='Folder for the weights; when left out inside the package, or ROBOT_field beside its YAML file.')
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help='Time of one core for the training itself, min.')] = 22.0,
     labels: Annotated[str, typer.Option(help='exact: of the simulator; estimated: optical flow alone, as on a robot.')] = 'exact',
     head: Annotated[str, typer.Option(help='Network by the name of its head: links, unet or pretrained.')] = 'links',
+    joints: Annotated[bool, typer.Option(help='Tell the field the measured joints, or let it read the posture off the picture.')] = True,
+    backbone: Annotated[str | None, typer.Option(help='Folder or model id of the backbone of head pretrained.')] = None,
+    tune_backbone: Annotated[bool, typer.Option('--tune-backbone', help='Train the backbone too.')] = False,
     weight: Annotated[list[str] | None, typer.Option(help='Weight of a loss, name=value; 0 switches it off. May be repeated.')] = None,
     threads: Annotated[int, typer.Option(help='Threads of the training, 1 or 2.')] = 1,
     precision: Annotated[str, typer.Option(help='fp32, or bf16 on processors that have units for it.')] = 'fp32',
     seed: Seed = 0,
 ) -> None:
     """Train the Jacobian field of a robot on its self-play; ends with a report page."""
-    from vera_bringup.training import FieldRequest, train_field
+    from vera_bringup.training import FieldRequest, data_folder, train_field
     from vera_jidm.training.precision import to_precision
     from vera_jidm.training.trainer import TrainingOptions
 
     training = TrainingOptions(minutes=minutes, seed=seed, threads=threads, precision=to_precision(precision))
-    request = FieldRequest(robot=robot, data=data, work=work, out=out, labels=labels, weights=weight or (), head=head, training=training)
+    request = FieldRequest(
+        robot=robot,
+        data=data or data_folder(robot, 'selfplay'),
+        work=work or data_folder(robot, 'idm'),
+        out=out,
+        labels=labels,
+        weights=weight or (),
+        head=head,
+        uses_position=joints,
+        backbone=backbone,
+        freeze_backbone=not tune_backbone,
+        training=training,
+    )
     raise typer.Exit(train_field(request))
 
 
 @app.command(name='evaluate-idm')
 def evaluate_idm(
     robot: Robot = 'panda',
-    data: Annotated[Path, typer.Option(help='Folder with held-out self-play; recorded first when there is none.')] = Path(
-        'data/selfplay_held_out'
-    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(help='Folder with held-out self-play, recorded first when there is none; data/ROBOT/held_out when left out.'),
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help='Folder with weights; those of the robot when left out.')] = None,
     pairs: Annotated[int, typer.Option(min=1, help='Pairs of moments to measure on.')] = 240,
     seed: Seed = 0,
     json: Annotated[Path | None, typer.Option(help='File for the report.')] = None,
 ) -> None:
     """Measure the Jacobian field and the joint motion recovered with it on held-out self-play, beside the exact field."""
-    from vera_bringup.training import measure_field
+    from vera_bringup.training import data_folder, measure_field
 
+    data = data or data_folder(robot, 'held_out')
     raise typer.Exit(measure_field(robot, data=data, weights=weights, pairs=pairs, seed=seed, json=json))
 
 

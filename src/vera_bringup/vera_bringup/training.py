@@ -5,18 +5,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
 from vera_core.embodiment import Embodiment, load_embodiment
+from vera_core.errors import ConfigError, nearest_name_hint
 from vera_core.shapes import FloatArray
 from vera_core.types import JacobianField
-from vera_jidm.jacobian.weights import shipped_folder
+from vera_jidm.jacobian.config import HEADS
+from vera_jidm.jacobian.weights import field_folder
 from vera_jidm.registry import FLOW_ESTIMATORS
 from vera_jidm.training.display import TrainingDisplay
+from vera_jidm.training.loss_weights import ESTIMATED_LABELS, EXACT_LABELS, LossSettings, parse_weights
 from vera_jidm.training.pipeline import evaluate_idm, train_idm
+from vera_jidm.training.precision import available_precision
+from vera_jidm.training.recipe import Recipe
 from vera_jidm.training.recording import Recording, find_recordings
 from vera_jidm.training.trainer import TrainingOptions
 from vera_sim import oracle
@@ -25,9 +32,16 @@ from vera_sim.world import World
 
 SELFPLAY_S = 1800.0
 """Self-play recorded for a training when there is none, simulated s."""
+LABELS = {'exact': EXACT_LABELS, 'estimated': ESTIMATED_LABELS}
+"""Where labels come from, and the loss weights that go with them."""
 HELD_OUT_S = 240.0
 HELD_OUT_SEED = 1_000_000
 """Added to the seed of self-play that no training sees."""
+
+
+def data_folder(robot_name: str, part: str) -> Path:
+    """Return where data of a robot goes by default: every robot's apart from the others'."""
+    return Path('data') / load_embodiment(robot_name).name / part
 
 
 class SimulatorLabels:
@@ -69,28 +83,77 @@ def _collect(robot: Embodiment, folder: Path, *, seconds: float, seed: int, cons
         collect(robot, folder, seconds=seconds, seed=seed, on_second=lambda done: progress.update(task, completed=done))
 
 
-def train_field(robot_name: str, *, data: Path, work: Path, out: Path | None, minutes: float, seed: int, exact_labels: bool) -> int:
-    """Train the Jacobian field on self-play (recorded first where there is none) and show its figures on held-out self-play; return 0."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldRequest:
+    """What `vera train idm` is asked for."""
+
+    robot: str
+    data: Path
+    work: Path
+    out: Path | None = None
+    """Folder for the weights; that of the robot when left out: inside the package, or beside its YAML file."""
+    labels: str = 'exact'
+    weights: Sequence[str] = ()
+    """Changes of loss weights, each `name=value`."""
+    head: str = 'links'
+    uses_position: bool = True
+    backbone: str | None = None
+    freeze_backbone: bool = True
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    def __post_init__(self) -> None:
+        if self.labels not in LABELS:
+            raise ConfigError(f"unknown labels '{self.labels}'; {nearest_name_hint(self.labels, LABELS)}")
+        if self.head not in HEADS:
+            raise ConfigError(f"unknown head '{self.head}'; {nearest_name_hint(self.head, HEADS)}")
+        if (self.head == 'pretrained') != bool(self.backbone):
+            raise ConfigError(f"head '{self.head}' with backbone {self.backbone!r}; head 'pretrained', and no other, needs one: --backbone")
+
+    def recipe(self) -> Recipe:
+        """Return network, losses and time.
+
+        Raises:
+            ConfigError: If a loss weight has no such name or value.
+        """
+        weights = LABELS[self.labels].changed(parse_weights(self.weights))
+        return Recipe(
+            head=self.head,
+            uses_position=self.uses_position,
+            backbone=self.backbone,
+            freeze_backbone=self.freeze_backbone,
+            training=self.training,
+            losses=LossSettings(weights=weights),
+        )
+
+
+def train_field(request: FieldRequest) -> int:
+    """Train the Jacobian field on self-play (recorded first where there is none), show its figures and write a report page; return 0."""
     console = Console(soft_wrap=True)
-    robot = load_embodiment(robot_name)
-    if not any(data.rglob('*.mcap')):
-        console.print(f'no recordings in {data}: recording {SELFPLAY_S:.0f} s of self-play first')
-        _collect(robot, data, seconds=SELFPLAY_S, seed=seed, console=console)
+    robot, recipe = load_embodiment(request.robot), request.recipe()
+    out = request.out or field_folder(robot)
+    precision, note = available_precision(recipe.training.precision)
+    if note:
+        console.print(note)
+        recipe = replace(recipe, training=replace(recipe.training, precision=precision))
+    if not any(request.data.rglob('*.mcap')):
+        console.print(f'no recordings in {request.data}: recording {SELFPLAY_S:.0f} s of self-play first')
+        _collect(robot, request.data, seconds=SELFPLAY_S, seed=recipe.training.seed, console=console)
     with TrainingDisplay(console) as display:
-        report = train_idm(
+        trained = train_idm(
             robot,
-            data,
-            work,
-            out or shipped_folder(robot.name),
+            request.data,
+            request.work,
+            out,
             FLOW_ESTIMATORS.make('dis'),
-            labels=SimulatorLabels(robot) if exact_labels else None,
-            options=TrainingOptions(minutes=minutes, seed=seed),
+            labels=SimulatorLabels(robot) if request.labels == 'exact' else None,
+            recipe=recipe,
             command=_command(),
             report=display.report,
             observe=display.observe,
         )
-    console.print(f'weights: {out or shipped_folder(robot.name)}')
-    for table in report.tables() if report else ():
+    console.print(f'weights: {out}')
+    console.print(f'report: {trained.page}')
+    for table in trained.figures.tables() if trained.figures else ():
         console.print(table)
     return 0
 

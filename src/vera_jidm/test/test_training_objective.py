@@ -25,6 +25,10 @@ FIELD = torch.tensor([[10.0, 0.0], [0.0, 20.0]])
 NO_TERMS = LossWeights(**{term.name: 0.0 for term in dataclasses.fields(LossWeights)})
 
 
+def _loss(objective: FieldObjective, factor: float, share: float = 1.0) -> float:
+    return float(objective.training_loss(Uniform(factor), share=share).detach())
+
+
 class Uniform(nn.Module):
     """Answers with FIELD times a factor in every cell; trusts every cell alike."""
 
@@ -77,21 +81,21 @@ NORMALISED = ('field', 'flow', 'action', 'cycle', 'there_and_back', 'halves')
 def test_term_is_one_for_the_zero_field_and_nearly_nothing_for_the_true_one(term: str, charbonnier_px: float) -> None:
     objective = _objective(NO_TERMS.changed({term: 1.0}), exact=term == 'field', charbonnier_px=charbonnier_px, ridge=1e-3)
     # The batch is the whole data, so that its energy is that of the data.
-    zero = float(objective.training_loss(Uniform(0.0), share=1.0))
-    true = float(objective.training_loss(Uniform(1.0), share=1.0))
+    zero = _loss(objective, 0.0, 1.0)
+    true = _loss(objective, 1.0, 1.0)
     # Cells that leave the picture on the way are not counted by the two terms that follow motion.
     assert zero == pytest.approx(1.0, abs=0.35 if term in ('there_and_back', 'halves') else 1e-4)
     assert true < 1e-3
     if term != 'cycle' and charbonnier_px == 0:
-        half = float(objective.training_loss(Uniform(0.5), share=1.0))
+        half = _loss(objective, 0.5, 1.0)
         assert half == pytest.approx(1.0 if term == 'action' else 0.25, abs=0.1)
 
 
 @pytest.mark.parametrize('term', [term.name for term in dataclasses.fields(LossWeights)])
 def test_every_term_is_switched_by_its_weight(term: str) -> None:
     exact = term == 'field'
-    once = float(_objective(NO_TERMS.changed({term: 1.0}), exact=exact).training_loss(Uniform(0.3), share=1.0))
-    twice = float(_objective(NO_TERMS.changed({term: 2.0}), exact=exact).training_loss(Uniform(0.3), share=1.0))
+    once = _loss(_objective(NO_TERMS.changed({term: 1.0}), exact=exact), 0.3, 1.0)
+    twice = _loss(_objective(NO_TERMS.changed({term: 2.0}), exact=exact), 0.3, 1.0)
     with_flow = float(
         _objective(NO_TERMS.changed({term: 1.0, 'flow': 1.0} if term != 'flow' else {term: 2.0}), exact=exact).training_loss(
             Uniform(0.3), share=1.0
@@ -105,7 +109,7 @@ def test_every_term_is_switched_by_its_weight(term: str) -> None:
 
 def test_action_comes_in_late_and_rises() -> None:
     objective = _objective(NO_TERMS.changed({'flow': 1.0, 'action': 1.0}), action_from=0.5)
-    early, risen, late = (float(objective.training_loss(Uniform(0.0), share=share)) for share in (0.5, 0.525, 0.9))
+    early, risen, late = (_loss(objective, 0.0, share) for share in (0.5, 0.525, 0.9))
     assert (early, risen, late) == pytest.approx((1.0, 1.5, 2.0), abs=1e-4)
 
 
@@ -118,8 +122,8 @@ def test_check_scores_the_zero_field_one_and_adds_a_third_of_the_action() -> Non
 def test_trust_of_estimated_labels_learns_from_what_is_not_explained() -> None:
     objective = _objective(NO_TERMS.changed({'trust': 1.0}))
     # Uniform's logit is 20 times its factor: trusting a true field costs nothing; trusting none of it costs -log of the trust.
-    assert float(objective.training_loss(Uniform(1.0), share=0.0)) == pytest.approx(0.0, abs=1e-4)
-    assert float(objective.training_loss(Uniform(0.0), share=0.0)) > 1.0
+    assert _loss(objective, 1.0, 0.0) == pytest.approx(0.0, abs=1e-4)
+    assert _loss(objective, 0.0, 0.0) > 1.0
 
 
 def test_description_tells_runs_apart() -> None:
