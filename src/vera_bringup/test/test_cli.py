@@ -26,7 +26,7 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
-        (('up', 'panda_sin'), "unknown system 'panda_sin'; known: panda_sim. Did you mean 'panda_sim'?"),
+        (('up', 'panda_sin'), "unknown system 'panda_sin'; known: allegro_sim, panda_sim. Did you mean 'panda_sim'?"),
         (('up', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
         (('evaluate', '--robot', 'pand'), "unknown robot 'pand'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
         (('evaluate', '--task', 'reech'), "unknown task 'reech'; known: follow, reach. Did you mean 'reach'?"),

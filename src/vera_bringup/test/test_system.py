@@ -13,8 +13,9 @@ from vera_bringup.system import SYSTEMS, NodeSpec, load_system, ros_arguments
 from vera_core.errors import ConfigError
 
 
-def test_panda_sim_runs_the_six_nodes_of_the_walk():
-    assert load_system('panda_sim').node_names == (
+@pytest.mark.parametrize('system_name', sorted(SYSTEMS))
+def test_a_simulated_set_up_runs_the_six_nodes_of_the_walk(system_name):
+    assert load_system(system_name).node_names == (
         'sim_node',
         'planner_node',
         'flow_node',
@@ -25,7 +26,7 @@ def test_panda_sim_runs_the_six_nodes_of_the_walk():
 
 
 def test_unknown_system_is_named_with_the_nearest():
-    with pytest.raises(ConfigError, match=r"unknown system 'panda_sin'; known: panda_sim. Did you mean 'panda_sim'\?"):
+    with pytest.raises(ConfigError, match=r"unknown system 'panda_sin'; known: allegro_sim, panda_sim. Did you mean 'panda_sim'\?"):
         load_system('panda_sin')
 
 
@@ -40,6 +41,15 @@ def test_robot_and_planner_reach_the_nodes():
     system = load_system('panda_sim', robot='other.yaml', planner='recorded')
     assert {node.parameters['robot'] for node in system.nodes} == {'other.yaml'}
     assert system.node('planner_node').parameters['backend'] == 'recorded'
+
+
+def test_a_set_up_has_a_robot_and_a_planner_of_its_own():
+    for name, robot, planner in (('panda_sim', 'panda', 'embedded'), ('allegro_sim', 'allegro', 'recorded')):
+        system = load_system(name)
+        assert system.robot == robot
+        assert {node.parameters['robot'] for node in system.nodes} == {robot}
+        assert system.node('planner_node').parameters['backend'] == planner
+        assert 'target' not in system.node('sim_node').parameters
 
 
 def test_only_the_simulated_arm_arms_itself():

@@ -24,7 +24,11 @@ def describe(system_name: str) -> LaunchDescription:
             DeclareLaunchArgument(
                 'robot', default_value=system.robot, description='Embodiment: the name of a shipped robot or the path of a YAML file'
             ),
-            DeclareLaunchArgument('planner', default_value='embedded', description='Planner backend: embedded or recorded'),
+            DeclareLaunchArgument(
+                'planner',
+                default_value=str(system.node('planner_node').parameters['backend']),
+                description='Planner backend: embedded or recorded',
+            ),
             DeclareLaunchArgument(
                 'params_file', default_value='', description='ROS parameter file whose values come on top of the description'
             ),

@@ -78,13 +78,22 @@ class SystemSpec:
 
 
 def panda_sim(*, robot: str = 'panda', planner: str = 'embedded') -> SystemSpec:
-    """Describe the whole graph with the simulator in the place of camera driver and robot driver."""
+    """Describe the whole graph with the simulated Panda in the place of camera driver and robot driver."""
+    return _simulated('panda_sim', 'Franka Panda at a table with coloured cubes, simulated by MuJoCo', robot, planner)
+
+
+def allegro_sim(*, robot: str = 'allegro', planner: str = 'recorded') -> SystemSpec:
+    """Describe the whole graph with the simulated Allegro hand; it follows a recorded video, given to planner_node as `recording`."""
+    return _simulated('allegro_sim', 'Allegro hand with a cube on its palm, simulated by MuJoCo', robot, planner)
+
+
+def _simulated(name: str, description: str, robot: str, planner: str) -> SystemSpec:
     common: dict[str, ParameterValue] = {'robot': robot}
     # The simulator is a node that can be lost as well; a real driver is watched through its joint states.
     others: ParameterValue = ['sim_node', 'planner_node', 'flow_node', 'jidm_node', 'executive_node']
     return SystemSpec(
-        name='panda_sim',
-        description='Franka Panda at a table with coloured cubes, simulated by MuJoCo',
+        name=name,
+        description=description,
         robot=robot,
         namespace='vera',
         nodes=(
@@ -96,7 +105,7 @@ def panda_sim(*, robot: str = 'panda', planner: str = 'embedded') -> SystemSpec:
             ),
             NodeSpec(package='vera_jidm', executable='flow_node', parameters=common),
             NodeSpec(package='vera_jidm', executable='jidm_node', parameters=common),
-            # No person stands beside a simulated arm, so it may arm itself; on a robot `arm` stays an operator's call.
+            # No person stands beside a simulated robot, so it may arm itself; on a robot `arm` stays an operator's call.
             NodeSpec(
                 package='vera_control',
                 executable='controller_node',
@@ -107,23 +116,24 @@ def panda_sim(*, robot: str = 'panda', planner: str = 'embedded') -> SystemSpec:
     )
 
 
-SYSTEMS: Mapping[str, Callable[..., SystemSpec]] = {'panda_sim': panda_sim}
+SYSTEMS: Mapping[str, Callable[..., SystemSpec]] = {'allegro_sim': allegro_sim, 'panda_sim': panda_sim}
 """Set-ups by name."""
 
 PLANNERS = ('embedded', 'recorded')
 """Planner backends a set-up can be started with."""
 
 
-def load_system(name: str, *, robot: str = 'panda', planner: str = 'embedded') -> SystemSpec:
-    """Return the description of a set-up.
+def load_system(name: str, *, robot: str = '', planner: str = '') -> SystemSpec:
+    """Return the description of a set-up; without a robot or planner, with its own.
 
     Raises:
         ConfigError: If there is no set-up or no planner of that name; the text names the nearest.
     """
-    for what, given, known in (('system', name, SYSTEMS), ('planner', planner, PLANNERS)):
+    for what, given, known in (('system', name, SYSTEMS), ('planner', planner or PLANNERS[0], PLANNERS)):
         if given not in known:
             raise ConfigError(f"unknown {what} '{given}'; {nearest_name_hint(given, known)}")
-    return SYSTEMS[name](robot=robot, planner=planner)
+    chosen = {key: value for key, value in (('robot', robot), ('planner', planner)) if value}
+    return SYSTEMS[name](**chosen)
 
 
 def ros_arguments(node: NodeSpec, namespace: str) -> list[str]:
