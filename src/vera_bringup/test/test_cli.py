@@ -33,6 +33,11 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
         (('evaluate', '--task', 'follow', '--field', 'lerned'), "Did you mean 'learned'?"),
         (('robot', 'add', 'nowhere.urdf'), "robot description 'nowhere.urdf' does not exist"),
         (('evaluate', '--planner', 'embeded'), "unknown planner 'embeded'; known: embedded, recorded. Did you mean 'embedded'?"),
+        (('train', 'idm', '--head', 'lnks'), "unknown head 'lnks'; known: links, pretrained, unet. Did you mean 'links'?"),
+        (
+            ('train', 'idm', '--head', 'pretrained'),
+            "head 'pretrained' with backbone None; head 'pretrained', and no other, needs one: --backbone",
+        ),
         (('evaluate', '--seed', '-1'), 'need episodes >= 1 and seed >= 0'),
         (('demo', '--prompt', 'dance'), "which object is 'dance' about? Give it with --target, one of red_cube"),
         (('demo', '--planner', 'recordet'), "unknown planner 'recordet'; known: embedded, recorded. Did you mean 'recorded'?"),
