@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vera_core.embodiment import load_embodiment
 from vera_sim.oracle import image_flow, image_jacobian
 from vera_sim.world import World
 
@@ -24,6 +25,22 @@ def test_jacobian_column_equals_finite_difference_of_rigid_flow(world: World, vi
     # The rest is the second-order term of the flow: 1e-4 rad times some 100 px/rad² of curvature.
     np.testing.assert_allclose(field.jacobian[..., joint], numeric, atol=0.02)
     assert np.abs(numeric).max() > 5.0
+
+
+@pytest.mark.parametrize(('name', 'least'), [('allegro', 1.0), ('finger_3', 5.0), ('finger_16', 1.0)])
+def test_every_column_of_any_robot_equals_the_finite_difference(name: str, least: float) -> None:
+    robot = load_embodiment(name)
+    world, q = World(robot), robot.home + 0.05
+    for view in robot.view_names:
+        field = image_jacobian(world, view, q, stride=1)
+        assert field.jacobian.shape == (128, 128, 2, len(robot.joints))
+        for joint in range(len(robot.joints)):
+            step = np.zeros(len(robot.joints))
+            step[joint] = 1e-4
+            numeric = image_flow(world, view, q, q + step) / 1e-4
+            np.testing.assert_allclose(field.jacobian[..., joint], numeric, atol=0.03)
+            assert np.abs(numeric).max() > least
+    world.close()
 
 
 @pytest.mark.parametrize('view', ['front', 'side'])
