@@ -96,11 +96,8 @@ def test_every_term_is_switched_by_its_weight(term: str) -> None:
     exact = term == 'field'
     once = _loss(_objective(NO_TERMS.changed({term: 1.0}), exact=exact), 0.3, 1.0)
     twice = _loss(_objective(NO_TERMS.changed({term: 2.0}), exact=exact), 0.3, 1.0)
-    with_flow = float(
-        _objective(NO_TERMS.changed({term: 1.0, 'flow': 1.0} if term != 'flow' else {term: 2.0}), exact=exact).training_loss(
-            Uniform(0.3), share=1.0
-        )
-    )
+    both = NO_TERMS.changed({term: 2.0} if term == 'flow' else {term: 1.0, 'flow': 1.0})
+    with_flow = _loss(_objective(both, exact=exact), 0.3)
     assert twice == pytest.approx(2 * once)
     assert with_flow == pytest.approx(once + 0.49, abs=1e-3)
     if term != 'smooth':
@@ -115,7 +112,9 @@ def test_action_comes_in_late_and_rises() -> None:
 
 def test_check_scores_the_zero_field_one_and_adds_a_third_of_the_action() -> None:
     for exact, name in ((True, 'field'), (False, 'flow')):
-        figures = _objective(EXACT_LABELS if exact else ESTIMATED_LABELS, exact=exact).check(Uniform(0.0))
+        objective = _objective(EXACT_LABELS if exact else ESTIMATED_LABELS, exact=exact)
+        with torch.inference_mode():
+            figures = objective.check(Uniform(0.0))
         assert figures == pytest.approx({name: 1.0, 'action': 1.0, 'score': 4 / 3}, abs=1e-4)
 
 

@@ -345,6 +345,11 @@ def test_training_without_a_simulator_learns_from_estimated_flow(toy: Embodiment
     assert figures.find('learned', 'estimated', 2).cosine > 0.6
 
 
+def test_loss_without_labels_is_refused_before_anything_is_read(toy: Embodiment, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the loss 'field' needs exact labels"):
+        _train(toy, tmp_path / 'nothing', tmp_path, 10, labels=None, weights={'field': 1.0})
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_training_goes_on_where_it_was_stopped(toy: Embodiment, folder: Path, tmp_path: Path) -> None:
@@ -368,19 +373,3 @@ def test_training_goes_on_where_it_was_stopped(toy: Embodiment, folder: Path, tm
     (tmp_path / 'a' / 'work' / 'checkpoint.safetensors').write_bytes(b'half')
     with pytest.raises(ConfigError, match='cannot be read'):
         _train(toy, folder, tmp_path / 'a', 16)
-
-
-@pytest.mark.parametrize(
-    ('change', 'text'),
-    [
-        ({'minutes': 0}, 'minutes is 0'),
-        ({'batch': 1}, 'batch is 1'),
-        ({'average_decay': 1.0}, 'average_decay is 1.0'),
-        ({'patience_checks': -1}, 'patience_checks is -1'),
-        ({'threads': 3}, 'threads is 3'),
-        ({'precision': 'bf61'}, "unknown precision 'bf61'; known: bf16, fp32. Did you mean 'bf16'"),
-    ],
-)
-def test_unusable_options_are_refused(change: dict[str, Any], text: str) -> None:
-    with pytest.raises(ConfigError, match=text):
-        TrainingOptions(**change)

@@ -26,7 +26,7 @@ from vera_jidm.training.dataset import Report, split_recordings
 from vera_jidm.training.evaluation import IdmReport, evaluate_field
 from vera_jidm.training.labels import LabelSource
 from vera_jidm.training.objective import Data, FieldObjective
-from vera_jidm.training.recipe import VALIDATION_DATA, DataOptions, Recipe, load_data
+from vera_jidm.training.recipe import VALIDATION_DATA, DataOptions, Recipe, check_losses, load_data
 from vera_jidm.training.recording import Recording, find_recordings, read_recording
 from vera_jidm.training.report_evidence import gather_evidence
 from vera_jidm.training.report_page import ReportInput, render_report
@@ -74,7 +74,11 @@ def train_idm(
         report: Called while recordings are read and labelled.
         observe: Called while training.
         clock: Time spent in training, s; by default the time this process had a core.
+
+    Raises:
+        ConfigError: If the recordings cannot be used, the losses want labels there are none of, or the work folder holds another run.
     """
+    check_losses(recipe.losses, labels)
     training, validation, held_out = split_recordings(find_recordings(data))
     config = recipe.config(robot)
     rng = np.random.default_rng([recipe.training.seed, 7])

@@ -75,6 +75,16 @@ class Recipe:
         )
 
 
+def check_losses(losses: LossSettings, labels: LabelSource | None) -> None:
+    """Refuse losses for which there are no labels.
+
+    Raises:
+        ConfigError: Says which loss and what to do.
+    """
+    if labels is None and losses.weights.field > 0:
+        raise ConfigError("the loss 'field' needs exact labels; with estimated labels use --weight field=0")
+
+
 def load_data(
     recordings: Sequence[Recording],
     robot: Embodiment,
@@ -94,10 +104,8 @@ def load_data(
     all there is to learn the field from, so their flow is made as well as it can be.
 
     Raises:
-        ConfigError: If the losses want exact labels and there are none, or the robot hardly moves.
+        ConfigError: If the robot hardly moves.
     """
-    if labels is None and losses.weights.field > 0:
-        raise ConfigError('the loss "field" needs exact labels; with estimated labels use --weight field=0')
     every = max(1, -(-sum(map(len, recordings)) // most.moments))
     moments = None if labels is None else label_moments(recordings, robot, labels, every=every, cache=cache, report=report)
     options = PairOptions(
