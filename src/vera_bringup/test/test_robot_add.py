@@ -81,7 +81,12 @@ def test_a_urdf_becomes_a_robot_file_that_every_command_can_load_and_simulate(ur
     # The middle of -1.2..2 is 0.4.
     np.testing.assert_allclose(robot.home, [0.4, 0.4, 0.4, 0.0])
     text = ' '.join(guesses)
-    for words in ('wrist: turns without end', 'shoulder: no velocity limit in the file; set to 1.5', 'jerk', 'middle of the joint ranges'):
+    for words in (
+        'range of wrist: without end',
+        'velocity limit of shoulder: not in the file, set to 1.5',
+        'jerk',
+        'middle of the joint ranges',
+    ):
         assert words in text
     assert robot.simulation is not None
     assert robot.simulation.model_path == (tmp_path / 'small_arm.urdf')

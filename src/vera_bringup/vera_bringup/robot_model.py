@@ -85,7 +85,15 @@ def _read(path: Path, root: ET.Element, model: mujoco.MjModel) -> RobotModel:
     }
     if not (model.geom_group < UNSEEN_GROUP).any():
         raise ConfigError(f'{path} has no shape that a camera could see; a field is learned from pictures')
-    joints = tuple(_joint(model, name, velocities.get(name, 0.0), guesses) for name in names)
+    endless = [name for name in names if not model.joint(name).limited[0]]
+    unpaced = [name for name in names if velocities.get(name, 0.0) <= 0.0]
+    if endless:
+        guesses.append(
+            f'range of {", ".join(endless)}: without end in the file, set to [{-GUESSED_RANGE_RAD:g}, {GUESSED_RANGE_RAD:g}] rad'
+        )
+    if unpaced:
+        guesses.append(f'velocity limit of {", ".join(unpaced)}: not in the file, set to {GUESSED_VELOCITY_RAD_S:g} rad/s')
+    joints = tuple(_joint(model, name, velocities.get(name, 0.0)) for name in names)
     guesses.append(
         f'acceleration ({GUESSED_ACCELERATION_RAD_S2:g} rad/s²) and jerk ({GUESSED_JERK_RAD_S3:g} rad/s³) limits: no description file has them'
     )
@@ -123,20 +131,16 @@ def _driven_joints(path: Path, root: ET.Element, model: mujoco.MjModel, guesses:
     return [model.joint(index).name for index in driven]
 
 
-def _joint(model: mujoco.MjModel, name: str, velocity: float, guesses: list[str]) -> Joint:
+def _joint(model: mujoco.MjModel, name: str, velocity: float) -> Joint:
     joint = model.joint(name)
     lower, upper = (float(value) for value in joint.range)
     if not joint.limited[0]:
         lower, upper = -GUESSED_RANGE_RAD, GUESSED_RANGE_RAD
-        guesses.append(f'{name}: turns without end in the file; range set to [{lower:g}, {upper:g}] rad')
-    if velocity <= 0.0:
-        velocity = GUESSED_VELOCITY_RAD_S
-        guesses.append(f'{name}: no velocity limit in the file; set to {velocity:g} rad/s')
     return Joint(
         name=name,
         lower=lower,
         upper=upper,
-        velocity=velocity,
+        velocity=velocity if velocity > 0.0 else GUESSED_VELOCITY_RAD_S,
         acceleration=GUESSED_ACCELERATION_RAD_S2,
         jerk=GUESSED_JERK_RAD_S3,
     )
