@@ -157,6 +157,19 @@ def test_a_robot_from_a_file_stands_still_under_its_servos_and_holds_what_nobody
     world.close()
 
 
+def test_links_that_are_drawn_into_each_other_do_not_fight_their_servos(tmp_path: Path) -> None:
+    robot = from_file(tmp_path / 'arm.xml', 'finger_joint1')
+    wide = ARM.replace('<body name="loose" pos="0.2 0 0">', '<body name="loose" pos="-0.2 0 0">').format(joint='finger_joint1')
+    (tmp_path / 'arm.xml').write_text(wide, encoding='utf-8')
+    world = World(robot)
+    world.set_joints(robot.home)
+    for _ in range(200):
+        world.step(robot.home, np.zeros(2))
+    assert not any(world.robot_geoms[contact.geom].all() for contact in world.data.contact)
+    np.testing.assert_allclose(world.joint_position, robot.home, atol=0.02)
+    world.close()
+
+
 def test_a_joint_the_file_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(EmbodimentError, match='has no joint finger_joint1; its joints are elbow, finger_joint2, gripper'):
         World(from_file(tmp_path / 'arm.xml', 'elbow'))

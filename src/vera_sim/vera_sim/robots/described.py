@@ -43,7 +43,24 @@ def described(robot: Embodiment, path: Path) -> mujoco.MjSpec:
             joint.frictionloss = 0.0
         elif joint.type in (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE):
             _hold(spec, joint)
-    return add_servos(spec, robot)
+    add_servos(spec, robot)
+    _exclude_overlaps(spec, robot)
+    return spec
+
+
+def _exclude_overlaps(spec: mujoco.MjSpec, robot: Embodiment) -> None:
+    """Let links that are inside each other at home never meet: hulls of neighbouring meshes overlap, and stiff servos would fight that."""
+    model = spec.copy().compile()
+    data = mujoco.MjData(model)
+    for name, angle in zip(robot.joint_names, robot.home, strict=True):
+        data.joint(name).qpos[0] = angle
+    mujoco.mj_forward(model, data)
+    pairs = {tuple(sorted(model.geom_bodyid[contact.geom].tolist())) for contact in data.contact if contact.dist < 0}
+    for first, second in sorted(pairs):
+        names = model.body(first).name, model.body(second).name
+        # An exclusion goes by name; the world's own geoms are the floor the robot may well meet.
+        if first > 0 and all(names):
+            spec.add_exclude(bodyname1=names[0], bodyname2=names[1])
 
 
 def _hold(spec: mujoco.MjSpec, joint: mujoco.MjsJoint) -> None:
