@@ -17,7 +17,7 @@ setup(
     zip_safe=False,
     maintainer='VERA for ROS 2 maintainers',
     maintainer_email='maintainers@users.noreply.github.com',
-    description='A Panda at a table with coloured cubes in MuJoCo, standing where camera driver and robot driver stand.',
+    description='Simulated robots in MuJoCo, standing where camera driver and robot driver stand.',
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
