@@ -107,6 +107,8 @@ class FieldConfig:
             from vera_jidm.jacobian.pretrained import read_backbone_config  # only this head needs transformers
 
             options['backbone_config'] = read_backbone_config(options['backbone'], local_files_only=local_files_only)
+        # One body behind every joint, the still world, and two to spare for what a gripper or a cable does.
+        options.setdefault('bodies', len(robot.joints) + 3)
         return cls(robot=robot.name, joint_names=robot.joint_names, view_names=robot.view_names, working_size=robot.working_size, **options)
 
     @classmethod
