@@ -79,7 +79,7 @@ class LossSettings:
     charbonnier_px: float = 0.0
     """Length from which errors of motion count linearly, px [VERA, Eq. 5]; 0: squared errors. With most cells at rest a small value teaches
     the field to be zero."""
-    action_from: float = 0.7
+    action_from: float = 0.85
     """Share of the run after which the action loss comes in, rising over ACTION_RISE of the run: a field that says nothing yet has no
     inverse worth teaching."""
 
