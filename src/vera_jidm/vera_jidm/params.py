@@ -10,6 +10,7 @@ from typing import Any
 from vera_core.parameter import param
 from vera_jidm.flow.dis import DisSettings
 from vera_jidm.flow.estimator import FlowEstimator
+from vera_jidm.flow.photometric import PhotometricSettings
 from vera_jidm.following import FollowSettings
 from vera_jidm.pipeline import PipelineSettings
 from vera_jidm.registry import FLOW_ESTIMATORS
@@ -112,6 +113,10 @@ class JidmParams:
             'damping of each joint in place of ridge; empty: ridge for all', unit='px²/rad² over 4 px cells', low=1e-3, live=True
         ),
     )
+    noise_full_px: float = field(
+        default=_SOLVE.noise_full_px,
+        metadata=param('unexplained flow from which on the damping grows with its square', unit='px', low=0.01, high=100.0, live=True),
+    )
     huber_delta_px: float = field(
         default=_SOLVE.huber_delta_px, metadata=param('errors above this count linearly', unit='px', low=0.01, high=100.0, live=True)
     )
@@ -132,8 +137,10 @@ class JidmParams:
         default=_FOLLOW.view_spread_s,
         metadata=param('a picture may be this far from the stamp of the flow', unit='s', low=0.0, high=1.0, live=True),
     )
+    photometric_refinement: bool = field(default=False, metadata=param('refine the joint step on the planned pictures themselves'))
 
     def pipeline_settings(self) -> PipelineSettings:
         """Return the part that concerns the inversion."""
-        settings: PipelineSettings = _picked(self, PipelineSettings, solve=_picked(self, SolveSettings))
+        photometric = PhotometricSettings() if self.photometric_refinement else None
+        settings: PipelineSettings = _picked(self, PipelineSettings, solve=_picked(self, SolveSettings), photometric=photometric)
         return settings

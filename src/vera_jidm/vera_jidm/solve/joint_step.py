@@ -12,30 +12,41 @@ import numpy as np
 from vera_core.errors import ConfigError, ShapeError
 from vera_core.shapes import FloatArray
 from vera_core.types import FlowField, JacobianField
-from vera_jidm.solve.damped_least_squares import Ridge
+from vera_jidm.solve.bounded import solve_bounded
+from vera_jidm.solve.damped_least_squares import NormalSystem, Ridge, solve_damped
 from vera_jidm.solve.observability import observe
-from vera_jidm.solve.robust import COARSE_ROWS, RobustCost, huber_weights, solve_robust
+from vera_jidm.solve.robust import RobustCost, solve_robust
 from vera_jidm.solve.rows import Rows, squared_length, stack_rows
 
 NOISE_FLOOR_PX = 0.2
 """Flow weaker than this is mostly the estimator's own noise: residual_ratio and std never assume less."""
+SAMPLE_ROWS = 2048
+"""Row pairs that are enough to know a standard deviation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolveSettings:
-    """How the joint step is found."""
+    """How the joint step is found.
+
+    A ridge stands for what is known about the joint step before looking: delta_q ~ N(0, NOISE_FLOOR_PX² / ridge), 0.02 rad as shipped. What
+    joint motion does not explain of the flow is its noise, sigma, and with more noise the same knowledge weighs more: the ridge of the step is
+    ``ridge max(1, sigma² / noise_full_px²)``. A field that is wrong about weak joints leaves much unexplained; with a fixed ridge
+    those joints would be pulled away to explain a little of it, while the strong ones bring the picture near (test_solve_poor_field.py).
+    """
 
     ridge: float = 100.0
     """Damping, px²/rad² summed over 4 px cells at working size, > 0. Not relative to the data: see solve_damped."""
     joint_ridge: tuple[float, ...] = ()
-    """Damping of each joint in place of `ridge`, px²/rad², in the order of the joints; see fit_ridge. Empty: `ridge` for all."""
+    """Damping of each joint in place of `ridge`, px²/rad², in the order of the joints: (0.2 px / expected step)². Empty: `ridge` for all."""
+    noise_full_px: float = NOISE_FLOOR_PX
+    """Up to this much unexplained flow per component the ridge is as given, beyond it grows with its square, px, > 0."""
     huber_delta_px: float = 0.5
     """Errors above this count linearly, px, > 0."""
     irls_iterations: int = 3
     """Reweighted solves after the first plain one, >= 0."""
 
     def __post_init__(self) -> None:
-        for name in ('ridge', 'huber_delta_px'):
+        for name in ('ridge', 'huber_delta_px', 'noise_full_px'):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise ConfigError(f'{name} is {value}; it must be finite and > 0')
@@ -73,7 +84,7 @@ class JointStep:
     condition: float
     """Condition number of the undamped normal matrix, at most 1e12."""
     residual_px: float
-    """Flow that no joint motion explains, weighted rms, px."""
+    """Flow that no allowed joint motion explains (at the ridge as given, inside the bounds), weighted rms, px."""
     residual_ratio: float
     """residual_px over the rms of the flow itself, 0..1."""
     rows: int
@@ -114,12 +125,12 @@ def solve_rows(rows: Rows, *, settings: SolveSettings, lower: FloatArray | None 
     ridge = settings.ridge_of(joints)
     cost = RobustCost(ridge=ridge, huber_delta_px=settings.huber_delta_px, lower=lower, upper=upper)
     solution = solve_robust(rows, cost, iterations=settings.irls_iterations)
+    ridge, noise_px = _stiffened(rows, solution.system, ridge, settings)
+    seen = observe(solution.system, ridge, max(noise_px, NOISE_FLOOR_PX))
     residual_px = _rms(rows, solution.squared_error)
     flow_px = _rms(rows, squared_length(rows.flow))
-    noise_px = _row_noise(rows, solution.squared_error, settings.huber_delta_px)
-    seen = observe(solution.system, ridge, max(noise_px, NOISE_FLOOR_PX))
     return JointStep(
-        delta_q=solution.delta_q,
+        delta_q=solve_bounded(solution.system, ridge, lower, upper),
         std=np.sqrt(np.diag(seen.covariance)),
         covariance=seen.covariance,
         observability=seen.gain,
@@ -136,12 +147,17 @@ def _rms(rows: Rows, squared: FloatArray) -> float:
     return float(np.sqrt(rows.weights @ squared / total)) if total > 0 else 0.0
 
 
-def _row_noise(rows: Rows, squared_error: FloatArray, huber_delta_px: float) -> float:
-    """Standard deviation of one component of the flow of a row that a joint can move, px."""
+def _stiffened(rows: Rows, system: NormalSystem, ridge: Ridge, settings: SolveSettings) -> tuple[Ridge, float]:
+    """Return the ridge for the noise of these rows, and that noise, px: without bounds, for what they leave unexplained is no noise."""
+    noise_px = _noise(rows, solve_damped(system, ridge))
+    return ridge * max(1.0, (noise_px / settings.noise_full_px) ** 2), noise_px
+
+
+def _noise(rows: Rows, delta_q: FloatArray) -> float:
+    """Standard deviation of one component of the flow that a joint step leaves in rows a joint can move, px."""
     # The background explains nothing and would make the noise look small: a row counts by how strongly any joint moves it.
-    # A standard deviation needs no more rows than a start of the solve does.
-    some = slice(None, None, max(len(rows) // COARSE_ROWS, 1))
-    trusted = rows.weights[some] * huber_weights(squared_error[some], huber_delta_px)
-    counted = trusted * np.linalg.norm(rows.jacobian[some], axis=(1, 2))
+    # Rows far off count in full: where a field is wrong about a link, they are the sign of it.
+    some = rows.every(max(len(rows) // SAMPLE_ROWS, 1))
+    counted = some.weights * np.linalg.norm(some.jacobian, axis=(1, 2))
     total = float(counted.sum())
-    return float(np.sqrt(counted @ squared_error[some] / (2 * total))) if total > 0 else 0.0
+    return float(np.sqrt(counted @ squared_length(some.error(delta_q)) / (2 * total))) if total > 0 else 0.0
