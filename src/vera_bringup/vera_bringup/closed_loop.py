@@ -21,12 +21,13 @@ from vera_control.trajectory import ShapedTrajectory
 from vera_core.errors import Refusal, VeraError
 from vera_core.imaging import to_working_size
 from vera_core.shapes import FloatArray
-from vera_core.types import Frame, JointVelocity, RobotState, VideoPlan
+from vera_core.types import FlowField, Frame, JointVelocity, RobotState, VideoPlan
 from vera_jidm.flow.dis import QUICK, DisFlow
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.following import FollowSettings, PlanFollower
 from vera_jidm.jacobian.model import JacobianModel
-from vera_jidm.pipeline import PipelineSettings, invert_flow
+from vera_jidm.pipeline import Inversion, PipelineSettings, invert_flow
+from vera_jidm.planned import RecentPlans
 from vera_sim.driver import TrajectoryDriver, Violations
 from vera_sim.scenery import TIMESTEP_S
 from vera_sim.world import World
@@ -120,6 +121,7 @@ class _Run:
         self._robot, self._world, self._model, self._settings = world.robot, world, model, settings
         robot = world.robot
         self._follower = PlanFollower(estimator, DisFlow(QUICK), settings.follow)
+        self._plans = RecentPlans()
         self._controller = Controller(robot, ControllerParams())
         self._executive = Executive(ExecutiveParams())
         self._driver = TrajectoryDriver(robot, TIMESTEP_S)
@@ -136,7 +138,9 @@ class _Run:
         task = self._executive.submit(plan.prompt, self._settings.time_limit_share * plan.duration_s + 5.0, self._now_ns)
         if isinstance(task, Refusal):
             raise VeraError(f'the task does not begin: {task.text}')
-        self._follower.set_plan(replace(plan, stamp_ns=self._now_ns, task_id=task.task_id))
+        plan = replace(plan, stamp_ns=self._now_ns, task_id=task.task_id)
+        self._follower.set_plan(plan)
+        self._plans.put(plan)
         outcome: TaskOutcome | None = None
         begin_ns, period_ns = self._now_ns, round(self._settings.picture_period_s * 1e9)
         while outcome is None:
@@ -184,12 +188,16 @@ class _Run:
         state = self._state()
         self._positions.append(state.position)
         flow = self._follower.step(frames)
-        answer = flow if isinstance(flow, Refusal) else invert_flow(flow, frames, state, self._model, robot, self._settings.pipeline)
+        answer = flow if isinstance(flow, Refusal) else self._invert(flow, frames, state)
         if isinstance(answer, Refusal):
             self._refusals[answer.code] = self._refusals.get(answer.code, 0) + 1
             return
         self._estimates.append(answer.velocity)
         self._on_their_way.append((self._now_ns + round(self._settings.latency_s * 1e9), answer.velocity))
+
+    def _invert(self, flow: FlowField, frames: Mapping[str, Frame], state: RobotState) -> Inversion | Refusal:
+        planned = self._plans.pictures(flow)
+        return invert_flow(flow, frames, state, self._model, self._robot, self._settings.pipeline, planned=planned)
 
     def _pass_step(self) -> None:
         """Let one time step of the physics pass: messages arrive, the controller ticks, the arm moves."""

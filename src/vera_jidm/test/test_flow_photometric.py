@@ -12,9 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError, ShapeError
-from vera_core.types import JacobianField
+from vera_core.types import FlowField, Frame, JacobianField, RobotState, VideoPlan
 from vera_jidm.flow.photometric import PhotometricSettings, refine_joint_step
+from vera_jidm.params import JidmParams
+from vera_jidm.pipeline import Inversion, PipelineSettings, invert_flow
+from vera_jidm.planned import RecentPlans
+from vera_jidm.solve import SolveSettings
 
 SIZE, STRIDE = 64, 4
 PX_PER_RAD = 40.0
@@ -175,3 +180,73 @@ def test_inputs_that_do_not_fit_are_refused_by_name() -> None:
 def test_settings_out_of_range_are_refused_by_name(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f'{name} is {value}; it must be between'):
         PhotometricSettings(**{name: value})
+
+
+class TestInThePipeline:
+    """Switched on, the planned pictures have the last word; without them, the flow."""
+
+    robot = load_embodiment('finger_2')
+
+    def invert(self, *, photometric: PhotometricSettings | None = LIGHT, planned: bool = True, limit_rad: float = 0.15) -> np.ndarray:
+        # The flow is 0.3 px off.
+        flow = FlowField(
+            stamp_ns=1,
+            plan_id=1,
+            task_id=1,
+            step=3,
+            dt_s=0.3,
+            flow={'front': np.broadcast_to([1.5, -0.3], (SIZE, SIZE, 2))},
+            confidence={'front': np.ones((SIZE, SIZE))},
+            remaining_px=1.0,
+            at_plan_end=False,
+        )
+        answer = invert_flow(
+            flow,
+            {'front': Frame(view='front', stamp_ns=1, rgb=camera(Scene()))},
+            RobotState(stamp_ns=1, position=self.robot.home, velocity=np.zeros(2)),
+            self,
+            self.robot,
+            PipelineSettings(solve=SolveSettings(ridge=1e-3), photometric=photometric, max_step_rad=limit_rad),
+            planned={'front': camera(Scene(), 1.2, -0.6)} if planned else None,
+        )
+        assert isinstance(answer, Inversion)
+        return answer.velocity.delta_q * PX_PER_RAD
+
+    def predict(self, frames: object, position: object) -> dict[str, JacobianField]:
+        return {'front': SHIFTS}
+
+    def test_the_step_is_that_of_the_pictures(self) -> None:
+        np.testing.assert_allclose(self.invert(), [1.2, -0.6], atol=0.03)
+
+    def test_the_flow_decides_when_it_is_off_or_the_plan_is_not_known(self) -> None:
+        np.testing.assert_allclose(self.invert(photometric=None), [1.5, -0.3], atol=0.01)
+        np.testing.assert_allclose(self.invert(planned=False), [1.5, -0.3], atol=0.01)
+
+    def test_bounds_of_the_step_hold(self) -> None:
+        np.testing.assert_allclose(self.invert(limit_rad=1.0 / PX_PER_RAD), [1.0, -0.6], atol=0.05)
+
+
+def test_a_parameter_of_the_node_switches_it() -> None:
+    assert JidmParams().pipeline_settings().photometric is None
+    assert JidmParams(photometric_refinement=True).pipeline_settings().photometric == PhotometricSettings()
+
+
+def test_planned_pictures_are_found_by_plan_and_step() -> None:
+    def flow(plan_id: int, step: int, view: str = 'front') -> FlowField:
+        values, trust = {view: np.zeros((8, 8, 2))}, {view: np.ones((8, 8))}
+        return FlowField(
+            stamp_ns=1, plan_id=plan_id, task_id=1, step=step, dt_s=0.3, flow=values, confidence=trust, remaining_px=0.0, at_plan_end=False
+        )
+
+    plans = RecentPlans()
+    for plan_id in (1, 2, 3, 3):
+        frames = np.stack([np.full((8, 8, 3), 10 * plan_id + step, np.uint8) for step in range(4)])
+        plans.put(VideoPlan(plan_id=plan_id, task_id=1, prompt='', stamp_ns=1, step_dt_s=0.3, frames={'front': frames, 'side': frames}))
+    for plan_id, step in ((3, 2), (2, 0)):
+        found = plans.pictures(flow(plan_id, step))
+        assert found is not None
+        assert list(found) == ['front']
+        assert np.all(found['front'] == 10 * plan_id + step)
+    assert plans.pictures(flow(1, 0)) is None  # forgotten
+    assert plans.pictures(flow(3, 4)) is None  # past the end
+    assert plans.pictures(flow(3, 1, 'wrist')) is None

@@ -115,9 +115,9 @@ def bench(ros):
     node.destroy_node()
 
 
-def start(bench, spawn):
+def start(bench, spawn, *options):
     flow = spawn('-m', 'vera_jidm.flow_node', name='flow')
-    jidm = spawn(CHILD, name='jidm')
+    jidm = spawn(CHILD, *options, name='jidm')
     assert bench.until(lambda: bench.watch.is_alive('flow_node') and bench.watch.is_alive('jidm_node')), (
         flow.log.read_text() + jidm.log.read_text()
     )
@@ -134,8 +134,8 @@ def test_a_plan_becomes_the_joint_velocity_that_carries_it_out(bench, spawn):
     assert (answer.plan_id, answer.task_id) == (1, 4)
     assert list(answer.joint_names) == list(ROBOT.joint_names)
     assert sorted(flow.view_names) == sorted(ROBOT.view_names)
-    # The cameras stand still, so the picture aimed at is STEP_PX per frame away; joint 0 makes 20 px/rad.
-    assert answer.delta_q[0] == pytest.approx(answer.step * STEP_PX / 20.0, rel=0.1)
+    # The cameras stand still, so the picture aimed at is STEP_PX per frame away; joint 0 makes 20 px/rad, and no joint steps further than 0.15 rad.
+    assert answer.delta_q[0] == pytest.approx(min(answer.step * STEP_PX / 20.0, 0.15), rel=0.1)
     assert np.abs(answer.delta_q[1:]).max() < 1e-6
     assert answer.velocity[0] == pytest.approx(answer.delta_q[0] / answer.dt)
     assert answer.observability[0] > 0.99
@@ -144,6 +144,15 @@ def test_a_plan_becomes_the_joint_velocity_that_carries_it_out(bench, spawn):
     # As a difference of integers: a float of nanoseconds since 1970 is good to 256 ns only.
     assert to_ns(flow.stamp_target) - to_ns(flow.header.stamp) == pytest.approx(flow.dt * 1e9, abs=2)
     assert 'following plan 1' in bench.watch.text('flow_node')
+
+
+def test_the_step_is_refined_on_the_planned_pictures_when_asked(bench, spawn):
+    _, jidm = start(bench, spawn, '--ros-args', '-p', 'photometric_refinement:=true')
+    assert bench.count_subscribers('plan') == 2
+    wanted = [min(answer.step * STEP_PX / 20.0, 0.15) for answer in bench.velocities]
+    np.testing.assert_allclose([answer.delta_q[0] for answer in bench.velocities], wanted, rtol=0.05)
+    assert jidm.poll() is None
+    assert 'fault' not in jidm.log.read_text()
 
 
 def test_bad_joint_states_are_refused_whole_and_good_ones_are_taken_again(bench, spawn):

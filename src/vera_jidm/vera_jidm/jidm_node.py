@@ -19,22 +19,26 @@ from vera_core.ros.messages import (
     flow_from_msg,
     frame_from_image,
     image_from_rgb,
+    plan_from_msg,
     robot_state_from_joint_state,
     to_ns,
     velocity_to_msg,
 )
 from vera_core.ros.node import VeraNode, run
-from vera_core.ros.qos import SENSOR, STREAM
-from vera_core.types import Frame, RobotState
+from vera_core.ros.qos import PLAN, SENSOR, STREAM
+from vera_core.shapes import RgbArray
+from vera_core.types import FlowField, Frame, RobotState
 from vera_jidm.ahead import FieldAhead
 from vera_jidm.buffers import Once, StampedBuffer
 from vera_jidm.overlay import field_mosaic
 from vera_jidm.params import JidmParams
 from vera_jidm.pipeline import Inversion, invert_flow
+from vera_jidm.planned import RecentPlans
 from vera_jidm.registry import JACOBIAN_MODELS
 from vera_jidm.worker import Worker
 from vera_msgs.msg import FlowField as FlowFieldMsg
 from vera_msgs.msg import JointVelocityEstimate
+from vera_msgs.msg import VideoPlan as VideoPlanMsg
 
 MEMORY_S = 1.5
 LOG_PERIOD_S = 2.0
@@ -53,6 +57,8 @@ class JidmNode(VeraNode[JidmParams]):
         self._frames: dict[str, StampedBuffer[Once[Frame]]] = {view: StampedBuffer(MEMORY_S, longest=100) for view in self.robot.view_names}
         self._states: StampedBuffer[JointState] = StampedBuffer(MEMORY_S, longest=3000)
         self._flow: Latest[FlowFieldMsg] = Latest()
+        self._plan: Latest[VideoPlanMsg] = Latest()
+        self._plans = RecentPlans()
         self._flow_taken_s = -FOLLOWING_S
         self._begun_ns = 0
         self._velocity = self.create_publisher(JointVelocityEstimate, 'joint_velocity', STREAM)
@@ -62,6 +68,8 @@ class JidmNode(VeraNode[JidmParams]):
             self.create_subscription(Image, view.image_topic, partial(self._on_image, view.name), SENSOR)
         self.create_subscription(JointState, self.robot.driver.joint_states_topic, self._on_state, SENSOR)
         self.create_subscription(FlowFieldMsg, 'flow', self._on_flow, STREAM)
+        if self.params.photometric_refinement:
+            self.create_subscription(VideoPlanMsg, 'plan', self._plan.put, PLAN)
 
     def on_params(self, params: JidmParams) -> None:
         """Use new settings from the next step on."""
@@ -128,7 +136,7 @@ class JidmNode(VeraNode[JidmParams]):
             if state is None:
                 self._report(f'no joint states on {self.robot.driver.joint_states_topic}; is the robot driver running?')
                 return
-            answer = invert_flow(flow, frames, state, self._model, self.robot, self._settings)
+            answer = invert_flow(flow, frames, state, self._model, self.robot, self._settings, planned=self._planned(flow))
         except VeraError as error:
             self._report(str(error))
             return
@@ -140,6 +148,16 @@ class JidmNode(VeraNode[JidmParams]):
         self.beacon.say(f'inverting flow of plan {flow.plan_id}')
         if self._overlay.get_subscription_count():
             self._publish_overlay(answer, frames)
+
+    def _planned(self, flow: FlowField) -> Mapping[str, RgbArray] | None:
+        """Return the pictures the flow leads to, None when its plan has not come (or nobody asked for plans)."""
+        message = self._plan.take()
+        if message is not None:
+            try:
+                self._plans.put(plan_from_msg(message))
+            except VeraError as error:
+                self._report(f'plan refused: {error}')
+        return self._plans.pictures(flow)
 
     def _frames_at(self, stamp_ns: int, views: Sequence[str]) -> dict[str, Frame]:
         """Return the picture of every view that is nearest to the stamp, as far as there is one."""

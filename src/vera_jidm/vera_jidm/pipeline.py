@@ -11,8 +11,9 @@ import numpy as np
 
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError, Refusal
-from vera_core.shapes import FloatArray
+from vera_core.shapes import FloatArray, RgbArray
 from vera_core.types import FlowField, Frame, JacobianField, JointVelocity, RobotState
+from vera_jidm.flow.photometric import PhotometricSettings, refine_joint_step
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.solve import SolveSettings, solve_joint_step
 
@@ -28,6 +29,8 @@ class PipelineSettings:
     """Joint limits are kept by this much, rad."""
     max_state_gap_s: float = 0.1
     """Measured joints may be taken this far from the pictures, s."""
+    photometric: PhotometricSettings | None = None
+    """How the step is refined on the planned pictures, where they are known; None: the flow alone decides."""
 
     def __post_init__(self) -> None:
         for name, lowest in (('max_step_rad', 1e-6), ('limit_margin_rad', 0.0), ('max_state_gap_s', 0.0)):
@@ -50,6 +53,8 @@ def invert_flow(
     model: JacobianModel,
     robot: Embodiment,
     settings: PipelineSettings,
+    *,
+    planned: Mapping[str, RgbArray] | None = None,
 ) -> Inversion | Refusal:
     """Find the joint velocity whose image motion is the wanted flow.
 
@@ -60,6 +65,7 @@ def invert_flow(
         model: Predicts the image Jacobian.
         robot: Joints and their limits.
         settings: Damping, robustness, bounds.
+        planned: View name to the planned picture the flow leads to; only looked at when `settings.photometric` is set.
 
     Returns:
         The answer, or a refusal when the inputs are not of the same time or not complete.
@@ -80,13 +86,17 @@ def invert_flow(
     fields = model.predict({view: frames[view].rgb for view in flow.flow}, state.position)
     lower, upper = step_bounds(state.position, flow.dt_s, robot, settings)
     step = solve_joint_step(fields, flow, settings=settings.solve, lower=lower, upper=upper)
+    delta_q = step.delta_q
+    if settings.photometric is not None and planned is not None:
+        source = {view: frames[view].rgb for view in flow.flow}
+        delta_q = refine_joint_step(source, planned, fields, delta_q, settings=settings.photometric, lower=lower, upper=upper).delta_q
     velocity = JointVelocity(
         stamp_ns=flow.stamp_ns,
         plan_id=flow.plan_id,
         task_id=flow.task_id,
         step=flow.step,
         dt_s=flow.dt_s,
-        delta_q=step.delta_q,
+        delta_q=delta_q,
         std=step.std,
         observability=step.observability,
         residual_ratio=step.residual_ratio,

@@ -37,7 +37,7 @@ class PhotometricSettings:
     """Both pictures are smoothed by this first, px: brightness has to change evenly over the distance that is searched."""
     huber_delta_levels: float = 4.0
     """Differences above this count linearly, grey levels."""
-    ridge: float = 1e5
+    ridge: float = 1e6
     """Pull towards the first step, grey levels²/rad² over the pixels of all views: joints the pictures do not show stay where the flow put them."""
     least_confidence: float = 0.5
     """Cells the field trusts less are left out: on the edge of the arm half of the pixels stay behind."""
