@@ -109,9 +109,10 @@ def _curves(content: ReportInput) -> str:
 
 
 def _field_figures(sample: Sample) -> str:
-    parts = [_figure(field_mosaic(sample.picture, sample.predicted), f'{sample.view}: predicted')]
+    columns = min(4, sample.predicted.jacobian.shape[3])
+    parts = [_figure(field_mosaic(sample.picture, sample.predicted, columns=columns), f'{sample.view}: predicted')]
     if sample.exact is not None:
-        parts.append(_figure(field_mosaic(sample.picture, sample.exact), f'{sample.view}: exact'))
+        parts.append(_figure(field_mosaic(sample.picture, sample.exact, columns=columns), f'{sample.view}: exact'))
     return f'<div>{"".join(parts)}</div>'
 
 
