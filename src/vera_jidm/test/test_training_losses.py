@@ -38,10 +38,32 @@ def test_weak_joint_counts_more_than_its_energy() -> None:
     energy = exact.square().sum(dim=(2, 3, 4)).mean(dim=0)[None]
     without_first = exact.clone()
     without_first[:, 0] = 0
-    # w E = E^1/2: joint 1 of scales 1, 30, 5 counts about 1 / 36 although it has 1 / 926 of the energy.
+    # w E = E^0.4: joint 1 of scales 1, 30, 5 counts about 1 / 20 although it has 1 / 926 of the energy.
     loss = float(losses.field_loss(without_first, exact, view, energy))
-    assert abs(loss - float(energy[0, 0].sqrt() / energy[0].sqrt().sum())) < 1e-5
+    assert abs(loss - float(energy[0, 0].pow(0.4) / energy[0].pow(0.4).sum())) < 1e-5
     assert loss > 10 * float(energy[0, 0] / energy[0].sum())
+
+
+def test_inverse_loss_is_one_for_no_field_and_worked_out_by_hand_for_one_joint() -> None:
+    exact, weight, spread = _random(2, 3, 2, 2, 4, 4), _random(2, 2, 4, 4, seed=1, positive=True), torch.tensor([0.1, 0.2, 0.3]).double()
+    assert float(losses.inverse_loss(torch.zeros_like(exact), exact, weight, spread, 1.0)) == pytest.approx(1.0)
+    # The exact field loses only what the ridge takes: (1 - e / (e + ridge))² for one joint of weighted energy e.
+    one = exact[:1, :1]
+    energy = float((weight[:1, None, :, None] * one.square()).sum())
+    assert float(losses.inverse_loss(one, one, weight[:1], spread[:1], 7.0)) == pytest.approx((7.0 / (energy + 7.0)) ** 2)
+    # A field that is twice too large finds half of every step.
+    assert float(losses.inverse_loss(2 * exact, exact, weight, spread, 1e-12)) == pytest.approx(0.25)
+
+
+def test_inverse_loss_is_the_mean_over_drawn_steps() -> None:
+    generator = torch.Generator().manual_seed(3)
+    field, exact = _random(1, 3, 2, 2, 4, 4, seed=4), _random(1, 3, 2, 2, 4, 4, seed=5)
+    weight, spread = _random(1, 2, 4, 4, seed=6, positive=True), torch.tensor([0.1, 0.2, 0.3]).double()
+    steps = torch.randn(4000, 3, generator=generator, dtype=torch.float64) * spread
+    flow = torch.einsum('nvchw,pn->pvchw', exact[0], steps)
+    found = losses.ridge_step(field.expand(4000, -1, -1, -1, -1, -1), flow, weight.expand(4000, -1, -1, -1), 5.0)
+    drawn = (found - steps).square().sum(dim=1).mean() / spread.square().sum()
+    assert float(losses.inverse_loss(field, exact, weight, spread, 5.0)) == pytest.approx(float(drawn), rel=0.05)
 
 
 @pytest.mark.parametrize('charbonnier_px', [0.0, 0.5])
@@ -174,6 +196,12 @@ def test_cycle_loss_of_one_joint_is_what_the_ridge_takes() -> None:
 
 VIEW = torch.tensor([0, 1])
 GRADIENTS: dict[str, tuple[Callable[..., Tensor], Tensor]] = {
+    'inverse': (
+        lambda j: losses.inverse_loss(
+            j, _random(2, 2, 2, 2, 2, 2, seed=1), _random(2, 2, 2, 2, seed=2, positive=True), torch.ones(2).double(), 3.0
+        ),
+        _random(2, 2, 2, 2, 2, 2),
+    ),
     'field': (lambda j: losses.field_loss(j, _random(2, 2, 2, 2, 2, seed=1), VIEW, torch.ones(2, 2).double()), _random(2, 2, 2, 2, 2)),
     'motion': (lambda m: losses.motion_loss(m, _random(2, 2, 3, 3, seed=1), _random(2, 3, 3, positive=True), 3.0), _random(2, 2, 3, 3)),
     'charbonnier': (lambda m: losses.motion_loss(m, _random(2, 2, 3, 3, seed=1), torch.ones(2, 3, 3), 3.0, 0.3), _random(2, 2, 3, 3)),

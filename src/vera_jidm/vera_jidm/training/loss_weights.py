@@ -23,6 +23,8 @@ class LossWeights:
     """* Predicted against seen motion of a joint step."""
     action: float = 0.33
     """* Joint step that the ridge solve finds in the seen flow, against the measured one; comes in late, see LossSettings."""
+    inverse: float = 0.3
+    """* Joint step that the ridge solve finds in the exact motion of any step, against that step; needs exact labels; see LossSettings."""
     cycle: float = 0.0
     """* solve(J dq) against dq for random dq."""
     there_and_back: float = 0.0
@@ -65,7 +67,7 @@ class LossWeights:
 
 EXACT_LABELS = LossWeights()
 """Weights for training on the exact field."""
-ESTIMATED_LABELS = LossWeights(field=0.0, flow=1.0)
+ESTIMATED_LABELS = LossWeights(field=0.0, inverse=0.0, flow=1.0)
 """Weights for training on estimated flow alone."""
 
 
@@ -82,14 +84,17 @@ class LossSettings:
     action_from: float = 0.85
     """Share of the run after which the action loss comes in, rising over ACTION_RISE of the run: a field that says nothing yet has no
     inverse worth teaching."""
+    inverse_from: float = 0.35
+    """The same for the inverse loss, which comes in over INVERSE_RISE of the run."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.ridge) and self.ridge > 0):
             raise ConfigError(f'ridge is {self.ridge}; it must be finite and > 0')
         if not (math.isfinite(self.charbonnier_px) and self.charbonnier_px >= 0):
             raise ConfigError(f'charbonnier_px is {self.charbonnier_px}; it must be finite and >= 0')
-        if not 0 <= self.action_from <= 1:
-            raise ConfigError(f'action_from is {self.action_from}; it must be in [0, 1]')
+        for name in ('action_from', 'inverse_from'):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f'{name} is {getattr(self, name)}; it must be in [0, 1]')
 
 
 def parse_weights(options: Sequence[str]) -> dict[str, float]:

@@ -21,12 +21,12 @@ EDGE_SHARPNESS = 10.0
 
 
 def joint_weights(energy: Tensor) -> Tensor:
-    """Return E^-1/2 per view and joint, so that joints that move few pixels still count; shape as `energy` (V, n)."""
-    return energy.clamp_min(1e-3 * energy.max()).rsqrt()
+    """Return E^-0.6 per view and joint, so that joints that move few pixels still count; shape as `energy` (V, n)."""
+    return energy.clamp_min(1e-3 * energy.max()).pow(-0.6)
 
 
 def field_loss(predicted: Tensor, exact: Tensor, view: Tensor, energy: Tensor) -> Tensor:
-    """Return sum_j w_j |J_j - J*_j|^2 / sum_j w_j E_j with w_j = E_j^-1/2.
+    """Return sum_j w_j |J_j - J*_j|^2 / sum_j w_j E_j with w_j = E_j^-0.6.
 
     Args:
         predicted: Shape (B, n, 2, h, w), px/rad.
@@ -178,6 +178,26 @@ def action_loss(recovered: Tensor, measured: Tensor) -> Tensor:
     """Return the mean of |dq_hat - dq|^2 / |dq|^2 over pairs, both of shape (P, n), rad."""
     error = (recovered - measured).square().sum(dim=1)
     return (error / measured.square().sum(dim=1).clamp_min(1e-4)).mean()
+
+
+def inverse_loss(jacobian: Tensor, exact: Tensor, weight: Tensor, spread: Tensor, ridge: float) -> Tensor:
+    """Return the mean of E |solve(J* dq) - dq|^2 / E |dq|^2 over moments, for all steps dq ~ N(0, diag(s^2)) at once.
+
+    The ridge solve is linear in the flow, so with R = (J'WJ + ridge I)^-1 J'W J* the recovered step is R dq and the expectation is
+    sum_j s_j^2 |R_j - e_j|^2 / sum_j s_j^2: what an error of the field costs in joint motion, in every direction, without drawing any.
+
+    Args:
+        jacobian: J, cells of all views, shape (P, n, V, 2, h, w), px/rad.
+        exact: J*, same shape.
+        weight: W, shape (P, V, h, w), unitless.
+        spread: s, usual step of every joint, shape (n,), rad.
+        ridge: px²/rad².
+    """
+    rows, truth = jacobian.flatten(2), exact.flatten(2)
+    weighted = rows * weight[:, :, None].expand_as(jacobian[:, 0]).flatten(1)[:, None]
+    identity = torch.eye(rows.shape[1], dtype=rows.dtype)
+    recovered = torch.linalg.solve(weighted @ rows.transpose(1, 2) + ridge * identity, weighted @ truth.transpose(1, 2))
+    return ((recovered - identity) * spread).square().sum(dim=(1, 2)).mean() / spread.square().sum()
 
 
 def cycle_loss(jacobian: Tensor, weight: Tensor, step: Tensor, ridge: float) -> Tensor:

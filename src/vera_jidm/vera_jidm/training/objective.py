@@ -21,6 +21,8 @@ from vera_jidm.training.loss_weights import LossSettings
 
 ACTION_RISE = 0.05
 """Share of the run over which the action loss rises to its weight."""
+INVERSE_RISE = 0.1
+"""The same for the inverse loss."""
 ACTION_SCORE = 1 / 3
 """How much the action loss counts beside the loss of field or flow when the best weights are chosen, whatever they were trained with."""
 CHECK_ROWS = 192
@@ -51,7 +53,7 @@ class FieldObjective:
         self._joint_energy = None if train.moments is None else torch.from_numpy(train.moments.energy()).float()
         self._flow_energy, self._penalised_energy = train.pairs.energy(), train.pairs.energy(settings.charbonnier_px)
         self._spread = torch.from_numpy(np.sqrt(np.square(train.pairs.delta_q).mean(axis=0))).float()
-        self._rows: Iterator[Array] | None = None if train.moments is None else cycle(len(train.moments) * train.views, batch, rng)
+        self._rows: Iterator[Array] | None = None if train.moments is None else cycle(len(train.moments), max(1, batch // train.views), rng)
         self._starts = cycle(len(train.pairs), max(1, batch // train.views), rng)
         self.pictures_per_step = batch
 
@@ -64,12 +66,15 @@ class FieldObjective:
         """Return the weighted sum of the terms that are on at this share of the run."""
         weights = self._settings.weights
         rise = float(np.clip((share - self._settings.action_from) / ACTION_RISE, 0, 1))
+        inverse = weights.inverse * float(np.clip((share - self._settings.inverse_from) / INVERSE_RISE, 0, 1))
         terms: Terms = {}
         if self._rows is not None and self._train.moments is not None:
-            terms |= self._moment_terms(network, self._train.moments, next(self._rows), self.rng)
+            views = np.arange(self._train.views)
+            rows = (next(self._rows)[:, None] * len(views) + views).ravel()
+            terms |= self._moment_terms(network, self._train.moments, rows, self.rng, with_inverse=inverse > 0)
         if self._train.moments is None or weights.needs_pairs or weights.action * rise > 0:
             terms |= self._pair_terms(network, next(self._starts), with_action=weights.action * rise > 0)
-        counts = asdict(weights) | {'action': weights.action * rise}
+        counts = asdict(weights) | {'action': weights.action * rise, 'inverse': inverse}
         return torch.stack([counts[name] * term for name, term in terms.items() if counts[name] > 0]).sum()
 
     def check(self, network: nn.Module) -> dict[str, float]:
@@ -89,7 +94,10 @@ class FieldObjective:
         figures = {name: sum(loss * count for loss, count in parts) / sum(count for _, count in parts) for name, parts in found.items()}
         return {**figures, 'score': figures.get('field', figures.get('flow', 0.0)) + ACTION_SCORE * figures['action']}
 
-    def _moment_terms(self, network: nn.Module, data: Moments, rows: Array, rng: np.random.Generator | None) -> Terms:
+    def _moment_terms(
+        self, network: nn.Module, data: Moments, rows: Array, rng: np.random.Generator | None, *, with_inverse: bool = False
+    ) -> Terms:
+        """Return the terms of exact labels; the inverse one needs all views of every moment in consecutive rows."""
         assert self._joint_energy is not None
         batch = moment_batch(data, rows, rng)
         jacobian, trust = network(batch.picture, batch.position, batch.view)
@@ -97,6 +105,10 @@ class FieldObjective:
             'field': losses.field_loss(jacobian, batch.jacobian, batch.view, self._joint_energy),
             'trust': losses.coverage_trust_loss(trust, batch.coverage),
         }
+        if with_inverse:
+            views = (-1, self._train.views)
+            stacked, exact = (field.unflatten(0, views).transpose(1, 2) for field in (jacobian, batch.jacobian))
+            terms['inverse'] = losses.inverse_loss(stacked, exact, trust.sigmoid().unflatten(0, views), self._spread, self._settings.ridge)
         if self._settings.weights.smooth > 0:
             terms['smooth'] = losses.smooth_loss(jacobian, batch.picture, self._spread, self._flow_energy)
         return terms

@@ -81,8 +81,9 @@ def check_losses(losses: LossSettings, labels: LabelSource | None) -> None:
     Raises:
         ConfigError: Says which loss and what to do.
     """
-    if labels is None and losses.weights.field > 0:
-        raise ConfigError("the loss 'field' needs exact labels; with estimated labels use --weight field=0")
+    for name in ('field', 'inverse'):
+        if labels is None and getattr(losses.weights, name) > 0:
+            raise ConfigError(f"the loss '{name}' needs exact labels; with estimated labels use --weight {name}=0")
 
 
 def load_data(
