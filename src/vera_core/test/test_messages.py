@@ -79,9 +79,19 @@ def test_rgb_from_image_swaps_bgr_and_skips_padding():
 
 
 def test_frame_from_image_averages_down_to_the_working_size():
-    frame = m.frame_from_image(m.image_from_rgb(np.full((256, 256, 3), 77, np.uint8), stamp_ns=STAMP), 'side', (128, 128))
+    chequered = np.tile(np.array([[70, 84], [90, 64]])[..., None], (128, 128, 3)).astype(np.uint8)
+    chequered[:128] += 100
+    frame = m.frame_from_image(m.image_from_rgb(chequered, stamp_ns=STAMP), 'side', (128, 128))
     assert (frame.view, frame.stamp_ns, frame.rgb.shape) == ('side', STAMP, (128, 128, 3))
-    assert (frame.rgb == 77).all()
+    assert (frame.rgb[:64] == 177).all()  # (70 + 84 + 90 + 64) / 4 = 77
+    assert (frame.rgb[64:] == 77).all()
+
+
+def test_frame_from_image_refuses_a_picture_of_one_colour():
+    blank = np.full((256, 256, 3), (12, 200, 30), np.uint8)
+    blank[0, 0] = 255  # a hot pixel is no picture either
+    with pytest.raises(ShapeError, match=r'image of view front is all of one colour, rgb \(12, 200, 30\); is the lens covered'):
+        m.frame_from_image(m.image_from_rgb(blank, stamp_ns=STAMP), 'front', (128, 128))
 
 
 @pytest.mark.parametrize(

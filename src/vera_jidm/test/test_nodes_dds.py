@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from vera_core.embodiment import load_embodiment
+from vera_core.types import FlowField as FlowFieldType
 from vera_core.types import VideoPlan
 
 rclpy = pytest.importorskip('rclpy')
@@ -21,8 +22,9 @@ from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import Image, JointState  # noqa: E402
 
 from vera_core.ros.alive import AliveWatch  # noqa: E402
-from vera_core.ros.messages import from_ns, image_from_rgb, plan_to_msg, to_ns  # noqa: E402
+from vera_core.ros.messages import flow_to_msg, from_ns, image_from_rgb, plan_to_msg, to_ns  # noqa: E402
 from vera_core.ros.node import make_executor  # noqa: E402
+from vera_core.ros.pictures import float_image  # noqa: E402
 from vera_core.ros.qos import PLAN, SENSOR, STREAM  # noqa: E402
 from vera_msgs.msg import FlowField, JointVelocityEstimate  # noqa: E402
 from vera_msgs.msg import VideoPlan as VideoPlanMsg  # noqa: E402
@@ -55,8 +57,8 @@ class Bench(Node):
         self.flows: list[FlowField] = []
         self.velocities: list[JointVelocityEstimate] = []
         self.stamps: set[int] = set()
-        self.size, self.encoding, self.bad_joint = 256, 'rgb8', 0.0
-        self.pictures = {size: world(0.0, size) for size in (64, 256)}
+        self.size, self.encoding, self.bad_joint, self.shuffled = 256, 'rgb8', 0.0, False
+        self.pictures = {size: world(0.0, size) for size in (64, 256)} | {0: np.full((256, 256, 3), 90, np.uint8)}
         self.create_subscription(FlowField, 'flow', self.flows.append, STREAM)
         self.create_subscription(JointVelocityEstimate, 'joint_velocity', self.velocities.append, STREAM)
         self.watch = AliveWatch(self, ['flow_node', 'jidm_node'])
@@ -78,6 +80,8 @@ class Bench(Node):
         message = JointState(name=['panda_finger_joint1', *ROBOT.joint_names], position=[0.0, *ROBOT.home], velocity=[0.0] * 8)
         message.header.stamp = from_ns(self.now_ns())
         message.position[3] += self.bad_joint
+        if self.shuffled:
+            message.name, message.position = message.name[::-1], message.position[::-1]
         self.joints.publish(message)
 
     def send_plan(self, plan_id: int = 1) -> None:
@@ -91,6 +95,10 @@ class Bench(Node):
             frames=dict.fromkeys(ROBOT.view_names, frames),
         )
         self.plans.publish(plan_to_msg(plan))
+
+    def from_pictures_since(self, stamp_ns: int) -> list[FlowField | JointVelocityEstimate]:
+        """What the nodes made of pictures taken since then; answers to older ones may still be on their way."""
+        return [message for message in (*self.flows, *self.velocities) if to_ns(message.header.stamp) >= stamp_ns]
 
     def silent(self) -> None:
         self.flows.clear()
@@ -168,16 +176,18 @@ def test_bad_joint_states_are_refused_whole_and_good_ones_are_taken_again(bench,
 
 @pytest.mark.parametrize(
     ('size', 'encoding', 'words'),
-    [(64, 'rgb8', 'is 64x64 px but the robot file needs at least 128x128'), (256, 'mono8', "encoding 'mono8'")],
+    [
+        (64, 'rgb8', 'is 64x64 px but the robot file needs at least 128x128'),
+        (256, 'mono8', "encoding 'mono8'"),
+        (0, 'rgb8', 'all of one colour, rgb (90, 90, 90)'),
+    ],
 )
 def test_bad_pictures_are_refused_whole_and_good_ones_are_taken_again(bench, spawn, size, encoding, words):
     start(bench, spawn)
-    bench.size, bench.encoding = size, encoding
+    bench.size, bench.encoding, since_ns = size, encoding, bench.now_ns()
     assert bench.until(lambda: words in bench.watch.text('flow_node')), bench.watch.text('flow_node')
-    bench.silent()
     bench.until(lambda: False, timeout_s=0.6)
-    assert not bench.flows
-    assert not bench.velocities
+    assert not bench.from_pictures_since(since_ns)
     bench.size, bench.encoding = 256, 'rgb8'
     assert bench.until(lambda: len(bench.velocities) >= 2)
 
@@ -189,6 +199,57 @@ def test_a_malformed_plan_is_refused_and_the_present_one_goes_on(bench, spawn):
     bench.silent()
     assert bench.until(lambda: len(bench.velocities) >= 3)
     assert {answer.plan_id for answer in bench.velocities} == {1}
+
+
+def test_bad_flow_is_refused_whole_and_good_flow_is_taken_again(bench, spawn):
+    child = spawn(CHILD, name='jidm')
+    flows = bench.create_publisher(FlowField, 'flow', STREAM)
+    assert bench.until(lambda: bench.watch.is_alive('jidm_node')), child.log.read_text()
+
+    def send(size=128, value=1.0, views=ROBOT.view_names):
+        values = {view: np.full((size, size, 2), value, np.float32) for view in views}
+        trust = {view: np.ones((size, size), np.float32) for view in views}
+        stamp_ns = bench.now_ns()
+        good = {view: np.zeros_like(flow) for view, flow in values.items()}
+        message = flow_to_msg(
+            FlowFieldType(
+                stamp_ns=stamp_ns, plan_id=1, task_id=1, step=1, dt_s=0.3, flow=good, confidence=trust, remaining_px=1.0, at_plan_end=False
+            ),
+            stamp_target_ns=stamp_ns,
+        )
+        message.flow = [float_image(flow, '32FC2', message.header.stamp, view) for view, flow in values.items()]
+        flows.publish(message)
+
+    def answered(done, **flow):
+        end = time.monotonic() + 15.0
+        while not done() and time.monotonic() < end:
+            send(**flow)
+            bench.until(lambda: False, timeout_s=0.1)
+        return done()
+
+    assert answered(lambda: len(bench.velocities) >= 2)
+    for flow, words in (
+        ({'value': math.nan}, 'flow[front] has 32768 values that are not finite, the first at (0, 0, 0); the whole input is refused'),
+        ({'size': 64}, 'with cells of 4 px, which is 128x128 px, but its flow is 64x64 px'),
+        ({'views': ('front', 'wrist')}, 'no picture of view wrist'),
+    ):
+        since_ns = bench.now_ns()
+        assert answered(lambda words=words: words in bench.watch.text('jidm_node'), **flow), bench.watch.text('jidm_node')
+        bench.until(lambda: False, timeout_s=0.3)
+        assert not [answer for answer in bench.velocities if to_ns(answer.header.stamp) >= since_ns]
+        bench.silent()
+        assert answered(lambda: len(bench.velocities) >= 2)
+    assert child.poll() is None
+
+
+def test_joints_in_another_order_are_taken_by_name(bench, spawn):
+    start(bench, spawn)
+    bench.shuffled = True
+    bench.silent()
+    assert bench.until(lambda: len(bench.velocities) >= 5)
+    answer = bench.velocities[-1]
+    assert answer.delta_q[0] == pytest.approx(answer.step * STEP_PX / 20.0, rel=0.1)
+    assert 'inverting flow' in bench.watch.text('jidm_node')
 
 
 @pytest.mark.parametrize('damage', ['missing', 'truncated'])

@@ -4,7 +4,7 @@
 
 Seen in a study with a field trained for a minute: the picture came within 3 px, the joints went from 1.0 to 1.9 rad. Here it is a jointed arm
 with points on its links, two pinhole cameras, a planned motion, and a field that is right about strong joints but for 15 % and shows weak ones
-a quarter of their motion and otherwise motions of whole links that are not there; it depends smoothly on the pose, as a network would.
+a third of their motion and otherwise motions of whole links that are not there; it depends smoothly on the pose, as a network would.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HOME = np.array([0, 0.45, 0, 2.0, 0, -1.6, 0.4])
 CAMERAS_M = ((np.array([1.9, 0.0, 0.7]), np.array([0.25, 0, 0.5])), (np.array([0.3, 1.9, 0.9]), np.array([0.25, 0, 0.5])))
 FOCAL_PX = 150.0
 PLAN_STEPS, SETTLE_STEPS = 30, 10
-SEEDS = (1, 2, 7, 9)
+SEEDS = (1, 7, 11, 12)
 """Motions and fields with which a fixed ridge fails (test_a_fixed_ridge...); with others it does no harm."""
 
 Field = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -62,7 +62,7 @@ def look(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         frames[-1] = (*frames[-1], rotation)
     world = np.concatenate([points @ frames[link][2].T + frames[link][1] for link, points in LINK_POINTS])
     moves = np.stack(
-        [np.cross(axis, world - origin) * (LINK_OF_POINT >= joint)[:, None] for joint, (axis, origin, _) in enumerate(frames)], axis=-1
+        [np.cross(axis, world - origin) * (joint <= LINK_OF_POINT)[:, None] for joint, (axis, origin, _) in enumerate(frames)], axis=-1
     )
     places, jacobians = [], []
     for position, target in CAMERAS_M:
@@ -84,7 +84,7 @@ def look(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def poor_field(seed: int) -> Field:
     """A field with errors that are motions of whole links: the kind that looks like a joint."""
     rng = np.random.default_rng(seed)
-    groups = [np.flatnonzero(LINK_OF_POINT == link) + view * len(LINK_OF_POINT) for link in POINTS for view in (0, 1)]
+    groups = [np.flatnonzero(link == LINK_OF_POINT) + view * len(LINK_OF_POINT) for link in POINTS for view in (0, 1)]
     pattern = rng.normal(size=(JOINTS, len(groups), 2, 3))
     phase, wave = rng.uniform(0, 6, size=(JOINTS, len(groups))), rng.normal(size=(JOINTS, len(groups), JOINTS)) * 0.7
 
@@ -98,7 +98,7 @@ def poor_field(seed: int) -> Field:
             motion = pattern[:, group, :, 2, None] + 0.5 * pattern[:, group, :, :2] @ place.T  # joints, 2, members
             wrong[members] = (motion * strength[:, group, None, None]).transpose(2, 1, 0)
         wrong /= np.sqrt((wrong**2).sum(axis=(0, 1)))
-        return np.asarray(jacobian * np.where(weak, 0.25, 0.9) + wrong * np.where(weak, np.median(energy[weak]), 0.15 * energy))
+        return np.asarray(jacobian * np.where(weak, 0.3, 0.9) + wrong * np.where(weak, np.median(energy[weak]), 0.15 * energy))
 
     return field
 

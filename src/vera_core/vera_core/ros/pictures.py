@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
@@ -14,6 +15,9 @@ from vera_core.imaging import to_working_size
 from vera_core.ros.stamps import bytes_field, from_ns, to_ns
 from vera_core.shapes import FloatArray, RgbArray, check_shapes
 from vera_core.types import Frame
+
+BLANK_LEVELS = 1.0
+"""A picture whose colours deviate by less than this from their mean shows nothing, grey levels of 255."""
 
 
 def image_from_rgb(rgb: RgbArray, *, stamp_ns: int, frame_id: str = '') -> Image:
@@ -51,7 +55,8 @@ def frame_from_image(msg: Image, view: str, working_size: tuple[int, int]) -> Fr
     """Frame at the working size (height, width) of a camera Image.
 
     Raises:
-        ShapeError: If the Image is malformed, not stamped, smaller than the working size, or of another aspect ratio (it would be distorted).
+        ShapeError: If the Image is malformed, not stamped, smaller than the working size, of another aspect ratio (it would be distorted), or
+            of one colour.
     """
     rgb = rgb_from_image(msg, f'image of view {view}')
     stamp_ns = to_ns(msg.header.stamp)
@@ -62,7 +67,14 @@ def frame_from_image(msg: Image, view: str, working_size: tuple[int, int]) -> Fr
         raise ShapeError(
             f'image of view {view} is {msg.width}x{msg.height} px but the robot file needs at least {width}x{height} px of the same aspect ratio'
         )
-    return Frame(view=view, stamp_ns=stamp_ns, rgb=to_working_size(rgb, working_size))
+    rgb = to_working_size(rgb, working_size)
+    colour, spread = cv2.meanStdDev(rgb)
+    if float(spread.max()) < BLANK_LEVELS:
+        raise ShapeError(
+            f'image of view {view} is all of one colour, rgb {tuple(int(level) for level in colour.ravel())}; '
+            'is the lens covered, or is the camera not ready yet?'
+        )
+    return Frame(view=view, stamp_ns=stamp_ns, rgb=rgb)
 
 
 def float_image(values: FloatArray, encoding: str, stamp: Time, view: str) -> Image:

@@ -88,7 +88,12 @@ def stack_rows(fields: Mapping[str, JacobianField], flow: FlowField) -> Rows:
 
 def _rows_of_view(field: JacobianField, flow: FloatArray, confidence: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     pooled_flow = pool_to_cells(flow, field.stride)
-    check_shapes(**{f'flow cells of {field.view}': (pooled_flow, 'h w 2'), f'jacobian of {field.view}': (field.jacobian, 'h w 2 n')})
+    rows, columns = field.jacobian.shape[:2]
+    if pooled_flow.shape != (rows, columns, 2):
+        raise ShapeError(
+            f'jacobian of {field.view} has shape {field.jacobian.shape} with cells of {field.stride} px, which is {columns * field.stride}x'
+            f'{rows * field.stride} px, but its flow is {flow.shape[1]}x{flow.shape[0]} px'
+        )
     area = (field.stride / REFERENCE_CELL_PX) ** 2
     weights = (field.confidence * pool_to_cells(confidence, field.stride) * area).reshape(-1)
     jacobian, pooled_flow = field.jacobian.reshape(-1, *field.jacobian.shape[2:]), pooled_flow.reshape(-1, 2)
