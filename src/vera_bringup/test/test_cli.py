@@ -45,7 +45,7 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
         (('train', 'idm', '--labels', 'exakt'), "unknown labels 'exakt'; known: estimated, exact. Did you mean 'exact'?"),
         (
             ('train', 'idm', '--weight', 'cicle=1'),
-            "unknown loss 'cicle'; known: action, cycle, field, flow, halves, smooth, there_and_back, trust.",
+            "unknown loss 'cicle'; known: action, cycle, field, flow, halves, inverse, smooth, there_and_back, trust.",
         ),
         (('train', 'idm', '--precision', 'half'), "unknown precision 'half'; known: bf16, fp32."),
         (('collect', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
