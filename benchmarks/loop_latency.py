@@ -215,7 +215,6 @@ def shares(stages: list[dict[str, Any]]) -> dict[str, float]:
             ]
         ),
         'estimate to the controller': median([entry['arrived'] - entry['jidm_end'] for entry in stages]),
-        '(field alone, beside the flow)': of('jidm_field'),
     }
 
 

@@ -248,7 +248,7 @@ def test_joints_in_another_order_are_taken_by_name(bench, spawn):
     bench.silent()
     assert bench.until(lambda: len(bench.velocities) >= 5)
     answer = bench.velocities[-1]
-    assert answer.delta_q[0] == pytest.approx(answer.step * STEP_PX / 20.0, rel=0.1)
+    assert answer.delta_q[0] == pytest.approx(min(answer.step * STEP_PX / 20.0, 0.15), rel=0.1)  # no joint steps further than 0.15 rad
     assert 'inverting flow' in bench.watch.text('jidm_node')
 
 

@@ -44,6 +44,8 @@ MEMORY_S = 1.5
 LOG_PERIOD_S = 2.0
 FOLLOWING_S = 1.0
 """While the last flow is younger than this, the field of new pictures is evaluated before their flow arrives."""
+PATIENCE_NS = 200_000_000
+"""Pictures whose flow has not come after this long were not taken by flow_node."""
 
 
 class JidmNode(VeraNode[JidmParams]):
@@ -59,8 +61,8 @@ class JidmNode(VeraNode[JidmParams]):
         self._flow: Latest[FlowFieldMsg] = Latest()
         self._plan: Latest[VideoPlanMsg] = Latest()
         self._plans = RecentPlans()
-        self._flow_taken_s = -FOLLOWING_S
-        self._begun_ns = 0
+        self._flow_came_s = -FOLLOWING_S
+        self._begun_ns, self._awaits_flow = 0, False
         self._velocity = self.create_publisher(JointVelocityEstimate, 'joint_velocity', STREAM)
         self._overlay = self.create_publisher(Image, '~/overlay', SENSOR)
         self._worker = Worker(self._work, self._fault, idle=self._idle)
@@ -96,16 +98,19 @@ class JidmNode(VeraNode[JidmParams]):
 
     def _on_image(self, view: str, message: Image) -> None:
         self._frames[view].put(to_ns(message.header.stamp), Once(partial(frame_from_image, message, view, self.robot.working_size)))
-        if self._model is not None and time.monotonic() - self._flow_taken_s < FOLLOWING_S:
+        if self._model is not None and time.monotonic() - self._flow_came_s < FOLLOWING_S:
             self._look_ahead(self._model)
 
     def _look_ahead(self, model: FieldAhead) -> None:
-        """Start on the field once every view has a new picture; what is wrong with the pictures is reported when their flow comes."""
+        """Start on the field of the pictures flow_node is taking now: the newest ones, once it is done with those before.
+
+        What is wrong with the pictures is reported when their flow comes.
+        """
         newest = [buffer.newest() for buffer in self._frames.values()]
         stamp_ns = min(entry[0] if entry else 0 for entry in newest)  # flow_node stamps its flow like this, too
-        if stamp_ns in (0, self._begun_ns):
+        if stamp_ns in (0, self._begun_ns) or (self._awaits_flow and 0 < stamp_ns - self._begun_ns < PATIENCE_NS):
             return
-        self._begun_ns = stamp_ns
+        self._begun_ns, self._awaits_flow = stamp_ns, True
         try:
             frames = self._frames_at(stamp_ns, self.robot.view_names)
             state = self._state_at(stamp_ns)
@@ -120,12 +125,14 @@ class JidmNode(VeraNode[JidmParams]):
     def _on_flow(self, message: FlowFieldMsg) -> None:
         self._flow.put(message)
         self._worker.wake()
+        self._flow_came_s, self._awaits_flow = time.monotonic(), False
+        if self._model is not None:
+            self._look_ahead(self._model)
 
     def _work(self) -> None:
         message = self._flow.take()
         if message is None:
             return
-        self._flow_taken_s = time.monotonic()
         if self._model is None:
             self._report(self._model_fault)
             return
