@@ -197,7 +197,8 @@ def inverse_loss(jacobian: Tensor, exact: Tensor, weight: Tensor, spread: Tensor
     weighted = rows * weight[:, :, None].expand_as(jacobian[:, 0]).flatten(1)[:, None]
     identity = torch.eye(rows.shape[1], dtype=rows.dtype)
     recovered = torch.linalg.solve(weighted @ rows.transpose(1, 2) + ridge * identity, weighted @ truth.transpose(1, 2))
-    return ((recovered - identity) * spread).square().sum(dim=(1, 2)).mean() / spread.square().sum()
+    loss: Tensor = ((recovered - identity) * spread).square().sum(dim=(1, 2)).mean() / spread.square().sum()
+    return loss
 
 
 def cycle_loss(jacobian: Tensor, weight: Tensor, step: Tensor, ridge: float) -> Tensor:
