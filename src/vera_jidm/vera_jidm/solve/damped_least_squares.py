@@ -41,14 +41,14 @@ def normal_system(rows: Rows) -> NormalSystem:
     jacobian = rows.jacobian.reshape(len(rows), 2 * joints)
     # The root on both sides makes the product symmetric, which BLAS knows to do in half the work.
     root = np.sqrt(rows.weights)[:, None]
-    flow = rows.flow * root
+    flow = rows.flow.reshape(-1) * np.repeat(root, 2)
     matrix, vector = np.zeros((joints, joints)), np.zeros(joints)
     block = np.empty((min(BLOCK, len(rows)), 2 * joints))
     for first in range(0, len(rows), BLOCK):
         part = slice(first, first + BLOCK)
         weighted = np.multiply(jacobian[part], root[part], out=block[: len(root[part])]).reshape(-1, joints)
         matrix += weighted.T @ weighted
-        vector += weighted.T @ flow[part].reshape(-1)
+        vector += weighted.T @ flow[2 * first : 2 * (first + BLOCK)]
     return NormalSystem(matrix=matrix, vector=vector)
 
 

@@ -38,8 +38,11 @@ class SolveSettings:
     """Damping, px²/rad² summed over 4 px cells at working size, > 0. Not relative to the data: see solve_damped."""
     joint_ridge: tuple[float, ...] = ()
     """Damping of each joint in place of `ridge`, px²/rad², in the order of the joints: (0.2 px / expected step)². Empty: `ridge` for all."""
-    noise_full_px: float = NOISE_FLOOR_PX
-    """Up to this much unexplained flow per component the ridge is as given, beyond it grows with its square, px, > 0."""
+    noise_full_px: float = 0.3
+    """Up to this much unexplained flow per component the ridge is as given, beyond it grows with its square, px, > 0.
+
+    Smaller is safer with a poor field; at the noise floor, 0.2, robots that cover few pixels came to a stand before their goal.
+    """
     huber_delta_px: float = 0.5
     """Errors above this count linearly, px, > 0."""
     irls_iterations: int = 3

@@ -88,12 +88,11 @@ def _reweighted(rows: Rows, delta_q: FloatArray, huber_delta_px: float) -> Rows:
     """
     error = rows.error(delta_q)
     huber = huber_weights(squared_length(error), huber_delta_px)
-    outside = huber < 1.0
-    return Rows(
-        jacobian=rows.jacobian,
-        flow=rows.flow + error * outside[:, None],
-        weights=rows.weights * huber * np.where(outside, 0.5, 1.0),
-    )
+    outside = np.flatnonzero(huber < 1.0)
+    flow, weights = rows.flow.copy(), rows.weights * huber
+    flow[outside] += error[outside]
+    weights[outside] *= 0.5
+    return Rows(jacobian=rows.jacobian, flow=flow, weights=weights)
 
 
 def _solve(rows: Rows, reweighted: Rows, cost: RobustCost) -> RobustSolution:
