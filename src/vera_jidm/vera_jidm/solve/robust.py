@@ -44,8 +44,6 @@ class RobustSolution:
     """Shape (n,), rad."""
     system: NormalSystem
     """Normal system of the last solve; its matrix is the curvature of the robust cost."""
-    squared_error: FloatArray
-    """|J delta_q - f|² per row pair, shape (N,), px²."""
 
 
 def huber_weights(squared_error: FloatArray, huber_delta_px: float) -> FloatArray:
@@ -61,7 +59,7 @@ def huber_weights(squared_error: FloatArray, huber_delta_px: float) -> FloatArra
 def solve_robust(rows: Rows, cost: RobustCost, *, iterations: int) -> RobustSolution:
     """Minimise the robust cost by a few reweighted solves.
 
-    From `LARGE` times `COARSE_ROWS` on the reweighting runs on every k-th row pair, and one reweighted solve on all of them finishes it.
+    From `LARGE` times `COARSE_ROWS` on the reweighting runs on every k-th row pair, and the last reweighted solve is on all of them.
 
     Args:
         rows: The stacked rows.
@@ -70,12 +68,12 @@ def solve_robust(rows: Rows, cost: RobustCost, *, iterations: int) -> RobustSolu
     """
     stride = len(rows) // COARSE_ROWS
     if stride < LARGE or iterations == 0:
-        solution = _solve(rows, rows, cost)
+        solution = _solve(rows, cost)
         for _ in range(iterations):
-            solution = _solve(rows, _reweighted(rows, solution.delta_q, cost.huber_delta_px), cost)
+            solution = _solve(_reweighted(rows, solution.delta_q, cost.huber_delta_px), cost)
         return solution
-    start = solve_robust(rows.every(stride), replace(cost, ridge=cost.ridge / stride), iterations=iterations)
-    return _solve(rows, _reweighted(rows, start.delta_q, cost.huber_delta_px), cost)
+    start = solve_robust(rows.every(stride), replace(cost, ridge=cost.ridge / stride), iterations=iterations - 1)
+    return _solve(_reweighted(rows, start.delta_q, cost.huber_delta_px), cost)
 
 
 def _reweighted(rows: Rows, delta_q: FloatArray, huber_delta_px: float) -> Rows:
@@ -95,7 +93,6 @@ def _reweighted(rows: Rows, delta_q: FloatArray, huber_delta_px: float) -> Rows:
     return Rows(jacobian=rows.jacobian, flow=flow, weights=weights)
 
 
-def _solve(rows: Rows, reweighted: Rows, cost: RobustCost) -> RobustSolution:
-    system = normal_system(reweighted)
-    delta_q = solve_bounded(system, cost.ridge, cost.lower, cost.upper)
-    return RobustSolution(delta_q=delta_q, system=system, squared_error=squared_length(rows.error(delta_q)))
+def _solve(rows: Rows, cost: RobustCost) -> RobustSolution:
+    system = normal_system(rows)
+    return RobustSolution(delta_q=solve_bounded(system, cost.ridge, cost.lower, cost.upper), system=system)

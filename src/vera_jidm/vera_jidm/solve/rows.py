@@ -37,7 +37,9 @@ class Rows:
 
     def every(self, stride: int) -> Rows:
         """Return every `stride`-th row pair: they say the same as all of them, with 1 / stride of the image energy."""
-        return Rows(jacobian=self.jacobian[::stride], flow=self.flow[::stride], weights=self.weights[::stride])
+        if stride == 1:
+            return self
+        return Rows(jacobian=self.jacobian[::stride].copy(), flow=self.flow[::stride].copy(), weights=self.weights[::stride].copy())
 
     def error(self, delta_q: FloatArray) -> FloatArray:
         """Return the image motion that a joint step leaves, ``flow_i - jacobian_i delta_q``, shape (N, 2), px."""
