@@ -161,6 +161,6 @@ def _noise(rows: Rows, delta_q: FloatArray) -> float:
     """Standard deviation of one component of the flow that a joint step leaves in rows a joint can move, px."""
     # The background explains nothing and would make the noise look small: a row counts by how strongly any joint moves it.
     # Rows far off count in full: where a field is wrong about a link, they are the sign of it.
-    counted = rows.weights * np.linalg.norm(rows.jacobian, axis=(1, 2))
+    counted = rows.weights * np.sqrt(np.einsum('nij,nij->n', rows.jacobian, rows.jacobian))
     total = float(counted.sum())
     return float(np.sqrt(counted @ squared_length(rows.error(delta_q)) / (2 * total))) if total > 0 else 0.0
