@@ -96,10 +96,8 @@ def test_a_sentence_nobody_can_use_is_refused_with_the_reason(graph, prompt, wor
     outcome = graph.session.execute(prompt)
     assert outcome.outcome == 'rejected'
     assert words in outcome.text
-    publisher = graph.session.node.create_publisher(String, 'task_prompt', qos.TASK)
-    graph.session.wait_for(lambda: publisher.get_subscription_count() > 0, timeout_s=5.0, what='a listener on task_prompt')
-    publisher.publish(String(data=prompt))
-    graph.session.node.destroy_publisher(publisher)
+    with graph.session.publisher(String, 'task_prompt', qos.TASK) as publisher:
+        publisher.publish(String(data=prompt))
     assert_still_and_alive(graph)
 
 
@@ -124,15 +122,13 @@ def test_a_picture_nobody_can_use_is_refused_and_named(graph, wait_until, kind):
     message, words = BAD_PICTURES[kind]
     message.header.stamp = graph.session.node.get_clock().now().to_msg()
     graph.lines.clear()
-    publisher = graph.session.node.create_publisher(Image, '/camera/front/image_raw', qos.SENSOR)
-    graph.session.wait_for(lambda: publisher.get_subscription_count() >= 3, timeout_s=5.0, what='listeners to pictures')
+    with graph.session.publisher(Image, '/camera/front/image_raw', qos.SENSOR, listeners=3) as publisher:
 
-    def refused() -> bool:
-        publisher.publish(message)
-        return graph.said('planner_node', words) and graph.said('flow_node', words)
+        def refused() -> bool:
+            publisher.publish(message)
+            return graph.said('planner_node', words) and graph.said('flow_node', words)
 
-    wait_until(refused, f'"{words}" from planner_node and flow_node', timeout_s=8.0)
-    graph.session.node.destroy_publisher(publisher)
+        wait_until(refused, f'"{words}" from planner_node and flow_node', timeout_s=8.0)
     assert_still_and_alive(graph)
 
 
@@ -156,15 +152,13 @@ def test_joint_states_nobody_can_use_are_refused_whole(graph, wait_until, change
     graph.begin()
     before = graph.session.safety.refused_messages
     graph.lines.clear()
-    publisher = graph.session.node.create_publisher(JointState, '/joint_states', qos.SENSOR)
-    graph.session.wait_for(lambda: publisher.get_subscription_count() >= 2, timeout_s=5.0, what='listeners to joint states')
+    with graph.session.publisher(JointState, '/joint_states', qos.SENSOR, listeners=2) as publisher:
 
-    def refused() -> bool:
-        publisher.publish(joints(graph, **changes))
-        return graph.session.safety.refused_messages > before and graph.said('controller_node', words)
+        def refused() -> bool:
+            publisher.publish(joints(graph, **changes))
+            return graph.session.safety.refused_messages > before and graph.said('controller_node', words)
 
-    wait_until(refused, f'"{words}" from controller_node', timeout_s=8.0)
-    graph.session.node.destroy_publisher(publisher)
+        wait_until(refused, f'"{words}" from controller_node', timeout_s=8.0)
     assert_still_and_alive(graph)
 
 
@@ -180,8 +174,6 @@ def test_estimates_nobody_can_use_are_refused_whole(graph, wait_until, changes, 
     graph.begin()
     before = graph.session.safety.refused_messages
     graph.lines.clear()
-    publisher = graph.session.node.create_publisher(JointVelocityEstimate, 'joint_velocity', qos.STREAM)
-    graph.session.wait_for(lambda: publisher.get_subscription_count() >= 2, timeout_s=5.0, what='listeners to estimates')
     values = {
         'velocity': [0.5] * 7,
         'delta_q': [0.1] * 7,
@@ -190,14 +182,15 @@ def test_estimates_nobody_can_use_are_refused_whole(graph, wait_until, changes, 
         'joint_names': list(graph.session.robot.joint_names),
     }
 
-    def refused() -> bool:
-        message = JointVelocityEstimate(plan_id=1, task_id=1, step=1, dt=0.2, **(values | changes))
-        message.header.stamp = from_ns(graph.session.node.get_clock().now().nanoseconds - 50_000_000)
-        publisher.publish(message)
-        return graph.session.safety.refused_messages > before and graph.said('controller_node', words)
+    with graph.session.publisher(JointVelocityEstimate, 'joint_velocity', qos.STREAM, listeners=2) as publisher:
 
-    wait_until(refused, f'"{words}" from controller_node', timeout_s=8.0)
-    graph.session.node.destroy_publisher(publisher)
+        def refused() -> bool:
+            message = JointVelocityEstimate(plan_id=1, task_id=1, step=1, dt=0.2, **(values | changes))
+            message.header.stamp = from_ns(graph.session.node.get_clock().now().nanoseconds - 50_000_000)
+            publisher.publish(message)
+            return graph.session.safety.refused_messages > before and graph.said('controller_node', words)
+
+        wait_until(refused, f'"{words}" from controller_node', timeout_s=8.0)
     assert_still_and_alive(graph)
 
 

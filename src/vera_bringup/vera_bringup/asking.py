@@ -73,12 +73,22 @@ class Asker:
         sent = self._wait(self._executor.create_task(send), deadline, what, '')
         return self._wait(sent, deadline, what, node)
 
+    def run(self, work: Callable[[], Any], *, what: str, timeout_s: float = 5.0) -> Any:
+        """Do something in the executor's thread, wait for it and return its result.
+
+        What the executor waits on has to be destroyed there: destroyed from here, it ends the executor in the middle of its next look.
+
+        Raises:
+            SessionError: If it is not done in time.
+        """
+        return self._wait(self._executor.create_task(work), time.monotonic() + timeout_s, what, '')
+
     def _wait(self, future: Any, deadline: float, what: str, node: str) -> Any:
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
         while not done.wait(0.1):
-            # What a node said last may still be on its way.
-            if node and self._is_lost(node) and not done.wait(1.0):
+            # What a node said last may still be on its way, and one that was only held up comes back.
+            if node and self._is_lost(node) and not done.wait(1.0) and self._is_lost(node):
                 raise SessionError(f'{what} has no end any more: {node} is gone; {self._last_words()}')
             if time.monotonic() > deadline:
                 raise SessionError(f'{what} gave no answer in time; {self._last_words()}')

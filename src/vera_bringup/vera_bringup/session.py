@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self
 
@@ -208,13 +209,28 @@ class Session:
         Raises:
             SessionError: If the node refuses; the text is its reason.
         """
-        client = self.node.create_client(SetParameters, f'{node_name}/set_parameters')
+        create = partial(self.node.create_client, SetParameters, f'{node_name}/set_parameters')
+        client = self._asker.run(create, what='a client')
         answer = self._asker.call(
             client, SetParameters.Request(parameters=[Parameter(name, value=text).to_parameter_msg()]), what=f'{node_name}'
         )
+        self._asker.run(partial(self.node.destroy_client, client), what='the end of a client')
         if not answer.results[0].successful:
             raise SessionError(f"{node_name} refused {name} = '{text}': {answer.results[0].reason}")
-        self.node.destroy_client(client)
+
+    @contextmanager
+    def publisher(self, message_type: type, topic: str, profile: QoSProfile, *, listeners: int = 1) -> Iterator[Any]:
+        """A publisher for a while, given out once as many as `listeners` have found it.
+
+        Raises:
+            SessionError: If they do not within 5 s.
+        """
+        publisher = self._asker.run(partial(self.node.create_publisher, message_type, topic, profile), what=f'a publisher on {topic}')
+        try:
+            self.wait_for(lambda: publisher.get_subscription_count() >= listeners, timeout_s=5.0, what=f'{listeners} listeners to {topic}')
+            yield publisher
+        finally:
+            self._asker.run(partial(self.node.destroy_publisher, publisher), what=f'the end of a publisher on {topic}')
 
     def make_ready(self, *, timeout_s: float = 60.0) -> None:
         """Wait for a planner that has loaded, and bring the controller to ARMED, through `reset` and `arm` where needed.

@@ -205,7 +205,9 @@ def test_arm_rests_within_half_a_second_when_a_watched_node_is_killed(world: Wor
     world.pass_time(0.7)
     source.kill()
     killed_s = world.bench.clock_s()
-    world.until(lambda: world.state() == SafetyStatus.HOLDING, 'holding')
+    # On a busy machine it may hold for another moment's reason first.
+    world.until(lambda: world.bench.status is not None and bool(world.bench.status.lost_nodes), 'a lost node')
+    assert world.state() == SafetyStatus.HOLDING
     assert world.bench.status is not None
     assert list(world.bench.status.lost_nodes) == ['jidm_node']
     assert 'jidm_node is gone' in world.bench.status.text
