@@ -258,7 +258,7 @@ class Session:
         if watch is not None:
             # An executive that has just started refuses tasks until it has heard from the controller.
             self.wait_for(
-                lambda: not watch.text('executive_node').startswith(('starting', 'waiting')),
+                lambda: not (watch.text('executive_node') or 'starting').startswith(('starting', 'waiting')),
                 timeout_s=timeout_s,
                 what='the executive getting ready',
             )

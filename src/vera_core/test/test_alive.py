@@ -61,6 +61,7 @@ def test_watch_reports_killed_process_within_400_ms(events, spawn):
     assert events.states()[0] == ('worker', True)
     assert events.states()[-1] == ('worker', False)
     assert events.watch.lost == ('worker',)
+    assert events.watch.text('worker') == ''  # what the dead said is no news of the one that takes its place
 
 
 def test_watch_keeps_a_process_whose_interpreter_lock_is_busy(events, spawn):

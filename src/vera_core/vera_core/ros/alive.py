@@ -80,6 +80,8 @@ class AliveWatch:
     def _set(self, name: str, alive: bool) -> None:
         if self._alive.get(name, False) != alive:
             self._alive[name] = alive
+            if not alive:
+                self._texts.pop(name, None)
             if self._on_change is not None:
                 self._on_change(name, alive)
 
@@ -88,7 +90,7 @@ class AliveWatch:
         return self._alive.get(name, False)
 
     def text(self, name: str) -> str:
-        """What the node said last, empty before its first message."""
+        """What the node said last, empty before its first message and while it is gone."""
         return self._texts.get(name, '')
 
     @property
