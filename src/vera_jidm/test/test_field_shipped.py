@@ -145,3 +145,29 @@ def test_shipped_weights_are_small_and_say_how_they_were_made(panda: Embodiment)
     assert isinstance(metadata['seed'], int)
     assert metadata['figures']['accuracy']['all']['normalised_loss'] < 0.25
     assert not set(metadata['recordings']['held_out']) & {*metadata['recordings']['train'], *metadata['recordings']['validation']}
+
+
+def test_the_shipped_field_of_the_allegro_hand_is_near_the_exact_one() -> None:
+    hand = load_embodiment('allegro')
+    world, rng, field = World(hand), np.random.default_rng(3), LearnedField(hand)
+    error = energy = 0.0
+    for number in range(6):
+        world.set_scene(sample_scene(hand, 900_000 + number))
+        low, high = hand.limits('lower'), hand.limits('upper')
+        q = np.clip(hand.home + rng.normal(0, 0.15, len(hand.joints)), low, high)
+        exact = {view: image_jacobian(world, view, q) for view in hand.view_names}
+        world.set_joints(q)
+        frames = {view: to_working_size(world.render(view), hand.working_size) for view in hand.view_names}
+        for view, answer in field.predict(frames, q).items():
+            error += float(np.square(answer.jacobian - exact[view].jacobian).sum())
+            energy += float(np.square(exact[view].jacobian).sum())
+    world.close()
+    assert error < 0.1 * energy
+
+
+def test_all_shipped_fields_together_are_small_and_hold_no_path_of_the_machine_they_were_made_on() -> None:
+    folders = [shipped_folder(name) for name in ('panda', 'allegro')]
+    assert sum(file.stat().st_size for folder in folders for file in folder.iterdir()) < 20_000_000
+    for folder in folders:
+        assert read_metadata(folder)['command'].startswith(f'vera train idm --robot {folder.name}')
+        assert ' /' not in read_metadata(folder)['command']

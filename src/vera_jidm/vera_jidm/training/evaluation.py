@@ -24,6 +24,8 @@ from vera_jidm.training.dataset import Report, find_pairs
 from vera_jidm.training.labels import LabelSource, SceneLabels
 from vera_jidm.training.recording import Recording
 
+MOST_COLUMNS = 8
+"""Joints that a terminal has room for beside each other."""
 Fields = Mapping[str, JacobianField]
 
 
@@ -84,15 +86,19 @@ class IdmReport:
     def tables(self) -> tuple[Table, Table]:
         """Return the figures as two tables for the terminal."""
         joints = [f'J{number}' for number in range(1, len(self.accuracy['all'].r2_joints) + 1)]
+        many = len(joints) > MOST_COLUMNS
         truth = _table(
             'view',
             'R²',
-            *joints,
+            *(['mean joint', 'weakest joint'] if many else joints),
             'loss',
             title=f'Jacobian field of {self.robot}, {self.pairs} held-out moments (loss of the zero field: 1.0)',
         )
         for view, row in self.accuracy.items():
-            truth.add_row(view, f'{row.r2:.3f}', *(f'{value:.2f}' for value in row.r2_joints), f'{row.normalised_loss:.3f}')
+            each = [f'{value:.2f}' for value in row.r2_joints]
+            weakest = int(np.argmin(row.r2_joints))
+            short = [f'{np.mean(row.r2_joints):.3f}', f'{joints[weakest]} {each[weakest]}']
+            truth.add_row(view, f'{row.r2:.3f}', *(short if many else each), f'{row.normalised_loss:.3f}')
         motion = _table(
             'field', 'flow', 'views', 'cosine', 'error', 'weakest joint', title='Recovered joint motion (error: relative; joint: R²)'
         )
