@@ -33,6 +33,7 @@ from vera_core.imaging import to_working_size
 from vera_core.shapes import FloatArray, RgbArray
 from vera_core.types import FlowField, JacobianField
 from vera_jidm.flow import FlowEstimator
+from vera_jidm.flow.between import flow_between
 from vera_jidm.flow.camera_size import estimate_from_camera_size
 from vera_jidm.flow.consistency import round_trip_confidence
 from vera_jidm.flow.dis import QUICK, DisFlow, DisSettings
@@ -234,17 +235,7 @@ def _row(
 
 def flow_field(found: Found) -> FlowField:
     """Return what flow_node would publish."""
-    return FlowField(
-        stamp_ns=1,
-        plan_id=1,
-        task_id=1,
-        step=1,
-        dt_s=0.3,
-        flow={view: pair[0] for view, pair in found.items()},
-        confidence={view: pair[1] for view, pair in found.items()},
-        remaining_px=0.0,
-        at_plan_end=False,
-    )
+    return flow_between({view: pair[0] for view, pair in found.items()}, {view: pair[1] for view, pair in found.items()})
 
 
 def show(rows: Sequence[Row]) -> None:

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vera_core.types import FlowField, JacobianField
+from vera_jidm.flow.between import flow_between
 from vera_jidm.solve.joint_step import SolveSettings, solve_joint_step, solve_rows
 from vera_jidm.solve.rows import stack_rows
 
@@ -70,10 +71,7 @@ def scene(stride: int, joints: int, seed: int = 0) -> tuple[dict[str, JacobianFi
         cell_flow[wrong] += rng.normal(size=(int(wrong.sum()), 2)) * 5
         flow[view] = cell_flow.repeat(stride, axis=0).repeat(stride, axis=1)
         confidence[view] = np.ones((PICTURE_PX, PICTURE_PX))
-    wanted = FlowField(
-        stamp_ns=1, plan_id=1, task_id=1, step=1, dt_s=0.3, flow=flow, confidence=confidence, remaining_px=1.0, at_plan_end=False
-    )
-    return fields, wanted, truth
+    return fields, flow_between(flow, confidence), truth
 
 
 def times_ms(call: Callable[[], object], repeats: int) -> np.ndarray:

@@ -15,8 +15,8 @@ import numpy as np
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError
 from vera_core.shapes import Array, FloatArray, RgbArray
-from vera_core.types import FlowField
 from vera_jidm.direct.protocol import StepQuery
+from vera_jidm.flow.between import flow_between
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.solve.rows import pool_to_cells
 from vera_jidm.training.dataset import GAPS, STEP_RANGE, Pairs, Report
@@ -74,16 +74,9 @@ class StepPairs:
         return StepQuery(
             before=dict(zip(views, self.frames[self.first[row]], strict=True)),
             after=dict(zip(views, self.frames[self.second[row]], strict=True)),
-            flow=FlowField(
-                stamp_ns=0,
-                plan_id=0,
-                task_id=0,
-                step=1,
-                dt_s=1.0,
-                flow={view: _to_pixels(cells.transpose(1, 2, 0), stride) for view, cells in zip(views, flow[row], strict=True)},
-                confidence={view: _to_pixels(cells, stride) for view, cells in zip(views, trust[row], strict=True)},
-                remaining_px=0.0,
-                at_plan_end=False,
+            flow=flow_between(
+                {view: _to_pixels(cells.transpose(1, 2, 0), stride) for view, cells in zip(views, flow[row], strict=True)},
+                {view: _to_pixels(cells, stride) for view, cells in zip(views, trust[row], strict=True)},
             ),
             position=self.position[row],
         )

@@ -17,6 +17,7 @@ from vera_core.errors import ConfigError
 from vera_core.shapes import FloatArray
 from vera_core.types import FlowField, JacobianField
 from vera_jidm.direct.protocol import JointStepModel, StepQuery
+from vera_jidm.flow.between import flow_between
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.solve.joint_step import SolveSettings, solve_joint_step
@@ -212,8 +213,8 @@ def _case(
     exact = {view: scene.flow(view, before, after) for view in robot.view_names}
     certain = {view: np.ones(flow.shape[:2], np.float32) for view, flow in exact.items()}
     flows = {
-        'exact': _flow_field(exact, certain),
-        'estimated': _flow_field({view: flow for view, (flow, _) in seen.items()}, {view: trust for view, (_, trust) in seen.items()}),
+        'exact': flow_between(exact, certain),
+        'estimated': flow_between({view: flow for view, (flow, _) in seen.items()}, {view: trust for view, (_, trust) in seen.items()}),
     }
     return _Case(
         delta_q=after - before,
@@ -224,12 +225,6 @@ def _case(
             for name, other in others.items()
             for kind, flow in flows.items()
         },
-    )
-
-
-def _flow_field(flow: Mapping[str, FloatArray], confidence: Mapping[str, FloatArray]) -> FlowField:
-    return FlowField(
-        stamp_ns=0, plan_id=0, task_id=0, step=1, dt_s=1.0, flow=flow, confidence=confidence, remaining_px=0.0, at_plan_end=False
     )
 
 
@@ -278,7 +273,7 @@ def motion_recovery(field: str, flow: str, views: tuple[str, ...], measured: Flo
 
 
 def _only(flow: FlowField, views: tuple[str, ...]) -> FlowField:
-    return _flow_field({view: flow.flow[view] for view in views}, {view: flow.confidence[view] for view in views})
+    return flow_between({view: flow.flow[view] for view in views}, {view: flow.confidence[view] for view in views})
 
 
 def _mean_flow(cases: Sequence[_Case]) -> float:

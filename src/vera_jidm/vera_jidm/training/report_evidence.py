@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,8 @@ import numpy as np
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError
 from vera_core.shapes import FloatArray, RgbArray
-from vera_core.types import FlowField, JacobianField
+from vera_core.types import JacobianField
+from vera_jidm.flow.between import flow_between
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.solve.joint_step import solve_joint_step
@@ -85,7 +86,12 @@ def gather_evidence(
             seen = {view: estimator.estimate(frames[view], recording.frames[view][end]) for view in robot.view_names}
             fields = model.predict(frames, recording.position[start])
             measured.append(recording.position[end] - recording.position[start])
-            recovered.append(solve_joint_step(fields, _flow_field(seen)).delta_q)
+            recovered.append(
+                solve_joint_step(
+                    fields,
+                    flow_between({view: flow for view, (flow, _) in seen.items()}, {view: trust for view, (_, trust) in seen.items()}),
+                ).delta_q
+            )
             if len(samples) < moments * len(robot.view_names):
                 scene = labels(recording) if labels else None
                 exact = {view: scene.jacobian(view, recording.position[start]) for view in robot.view_names} if scene else {}
@@ -114,18 +120,4 @@ def _sample(
         seen_flow=seen_flow,
         seen_trust=seen_trust,
         predicted_flow=np.asarray(flow, dtype=np.float32),
-    )
-
-
-def _flow_field(seen: Mapping[str, tuple[FloatArray, FloatArray]]) -> FlowField:
-    return FlowField(
-        stamp_ns=0,
-        plan_id=0,
-        task_id=0,
-        step=1,
-        dt_s=1.0,
-        flow={view: flow for view, (flow, _) in seen.items()},
-        confidence={view: trust for view, (_, trust) in seen.items()},
-        remaining_px=0.0,
-        at_plan_end=False,
     )
