@@ -26,11 +26,12 @@ def test_every_robot_is_complete(name: str) -> None:
 
 
 def test_names_of_robots() -> None:
-    assert known_robots() == ('allegro', 'panda')
+    assert known_robots() == ('allegro', 'fr3', 'panda', 'panda_gripper')
     assert len(load_embodiment('finger_7').joints) == 7
     assert load_embodiment('allegro').joint_names[:5] == ('joint_0_0', 'joint_1_0', 'joint_2_0', 'joint_3_0', 'joint_4_0')
     with pytest.raises(
-        EmbodimentError, match=r"unknown robot 'pandaa'; known: allegro, finger_1, finger_16, panda\. Did you mean 'panda'\?"
+        EmbodimentError,
+        match=r"unknown robot 'pandaa'; known: allegro, finger_1, finger_16, fr3, panda, panda_gripper\. Did you mean 'panda'\?",
     ):
         load_embodiment('pandaa')
     for name in ('finger_0', 'finger_17'):
@@ -60,6 +61,11 @@ def changed(tmp_path: Path, *keys: str, value: object) -> str:
         (('simulation', 'servos'), {}, r"simulation has an unknown entry 'servos'; .*Did you mean 'servo'"),
         (('simulation', 'servo'), None, 'simulation has no servo'),
         (('simulation', 'servo', 'damping'), -1.0, r'simulation\.servo\.damping is -1\.0; it must be a positive number'),
+        (
+            ('simulation', 'servo', 'torque'),
+            [87.0],
+            r'simulation\.servo\.torque is \[87\.0\]; give one positive number for each of 7 joints',
+        ),
         (('simulation', 'cameras', 'front', 'fovy_deg'), 200.0, r'camera front: fovy_deg is 200\.0; it must be in \[1, 150\]'),
         (('simulation', 'cameras', 'front', 'position'), [0.37, 0.0, 1.5], 'camera front looks straight up or down'),
         (('simulation', 'cameras', 'side'), None, r"simulation\.cameras are \['front'\] but the views are \['front', 'side'\]"),

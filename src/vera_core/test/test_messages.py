@@ -15,7 +15,7 @@ from sensor_msgs.msg import JointState
 from vera_core.embodiment import load_embodiment
 from vera_core.errors import ShapeError
 from vera_core.ros import messages as m
-from vera_core.types import FlowField, JointVelocity, VideoPlan
+from vera_core.types import FlowField, JointVelocity, MotionEvidence, VideoPlan
 
 PANDA = load_embodiment('panda')
 JOINTS = PANDA.joint_names
@@ -97,7 +97,10 @@ def test_frame_from_image_refuses_a_picture_of_one_colour():
 @pytest.mark.parametrize(
     ('changes', 'text'),
     [
-        ({'encoding': 'mono8'}, "view front has encoding 'mono8' but rgb8 or bgr8 is needed"),
+        (
+            {'encoding': '16UC3', 'step': 256 * 3},
+            "view front has encoding '16UC3' but rgb8, bgr8, rgba8, bgra8, mono8 are read here.*cv-bridge",
+        ),
         ({'encoding': ''}, "encoding '' but"),
         ({'step': 100}, 'step 100 but 256 px of rgb8 take 768 bytes per row'),
         ({'step': 800}, r'has 196608 bytes but step 800 x height 256 = 204800; it arrived cut'),
@@ -252,6 +255,39 @@ def test_velocity_round_trip(delta_q, dt_s):
         'at_plan_end',
     ):
         assert getattr(got, name) == getattr(sent, name), name
+
+
+def test_motion_evidence_round_trip_by_name():
+    size = len(JOINTS)
+    evidence = MotionEvidence(
+        gain=np.linspace(-1, 1, size), gain_std=np.linspace(0.1, 1, size), agreement=-0.5, expected_px2=42.0, frozen_views=('front',)
+    )
+    msg = m.velocity_to_msg(estimate(evidence=evidence), JOINTS, latency_s=0.0)
+    for field in ('joint_names', 'velocity', 'delta_q', 'std', 'observability', 'motion_gain', 'motion_gain_std'):
+        setattr(msg, field, list(getattr(msg, field))[::-1])
+    got = m.velocity_from_msg(over_the_wire(msg), JOINTS).evidence
+    assert got is not None
+    np.testing.assert_array_equal(got.gain, evidence.gain)
+    np.testing.assert_array_equal(got.gain_std, evidence.gain_std)
+    assert (got.agreement, got.expected_px2, got.frozen_views) == (-0.5, 42.0, ('front',))
+    assert m.velocity_from_msg(m.velocity_to_msg(estimate(), JOINTS, latency_s=0.0), JOINTS).evidence is None
+
+
+@pytest.mark.parametrize(
+    ('field', 'value', 'words'),
+    [
+        ('motion_gain', [1.0], '1 values in motion_gain'),
+        ('motion_gain', 'nan', 'motion_gain of'),
+        ('motion_agreement', math.nan, 'motion_agreement = nan'),
+    ],
+)
+def test_motion_evidence_that_makes_no_sense_is_refused(field, value, words):
+    size = len(JOINTS)
+    evidence = MotionEvidence(gain=np.ones(size), gain_std=np.ones(size), agreement=1.0, expected_px2=0.0)
+    msg = m.velocity_to_msg(estimate(evidence=evidence), JOINTS, latency_s=0.0)
+    setattr(msg, field, [math.nan] * size if value == 'nan' else value)
+    with pytest.raises(ShapeError, match=words):
+        m.velocity_from_msg(msg, JOINTS)
 
 
 @given(st.permutations(range(len(JOINTS))))

@@ -35,9 +35,12 @@ def test_signal_ends_a_node_cleanly(spawn, executor, sign):
 @pytest.mark.parametrize(
     ('setting', 'text'),
     [
-        ('robot:=pandaa', "EmbodimentError: unknown robot 'pandaa'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
+        (
+            'robot:=pandaa',
+            "EmbodimentError: unknown robot 'pandaa'; known: allegro, finger_1, finger_16, fr3, panda, panda_gripper. Did you mean 'panda'?",
+        ),
         ('robot:=/no/such/robot.yaml', "robot file '/no/such/robot.yaml' does not exist"),
-        ('perid_s:=0.1', "ConfigError: unknown parameter 'perid_s'; known: period_s, robot. Did you mean 'period_s'?"),
+        ('perid_s:=0.1', "ConfigError: unknown parameter 'perid_s'; known: autostart, period_s, robot. Did you mean 'period_s'?"),
         ('period_s:=-1.0', 'ConfigError: parameter period_s is -1.0; a double in [0.01, 1] s is needed (time between ticks)'),
     ],
 )

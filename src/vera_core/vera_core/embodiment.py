@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from vera_core.camera import Lens, Place, parse_lens, parse_place
+from vera_core.driver import Driver, JointMap, check_driver, choose_driver, joint_map
 from vera_core.errors import EmbodimentError, nearest_name_hint
 from vera_core.finger import FINGER_NAME, MAX_JOINTS, finger_document
 from vera_core.shapes import FloatArray
 from vera_core.simulated import Simulation, check_simulation, parse_simulation
+from vera_core.workspace import Workspace, check_workspace, parse_workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,13 @@ class Joint:
     """rad/s²"""
     jerk: float
     """rad/s³"""
+    velocity_offset: float = 0.0
+    """Offset of the velocity limit near the position limits, rad/s; see `deceleration`."""
+    deceleration: float | None = None
+    """With it the velocity limit depends on the position q: towards `upper` no faster than sqrt(2 deceleration (upper - q)) -
+    velocity_offset, towards `lower` likewise, and never faster than `velocity`; rad/s². None: the limit is `velocity` everywhere."""
+    expected_step: float | None = None
+    """How far it typically goes from a picture to the planned one, rad: what the inversion believes before it looks. None: as all joints do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +63,10 @@ class View:
     name: str
     image_topic: str
     camera_info_topic: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Driver:
-    """Topics of the robot driver."""
-
-    joint_states_topic: str
-    command_topic: str
-    """trajectory_msgs/JointTrajectory"""
-    position_command_topic: str = ''
-    """sensor_msgs/JointState, for drivers that take joint positions; empty for none."""
+    lens: Lens | None = None
+    """Of a calibrated camera."""
+    place: Place | None = None
+    """Of a calibrated camera."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,8 @@ class Embodiment:
     """Everything about a robot that the rooms share."""
 
     name: str
-    description: str
+    summary: str
+    """One line for people."""
     base_frame: str
     limit_scale: LimitScale
     joints: tuple[Joint, ...]
@@ -80,10 +85,20 @@ class Embodiment:
     """(height, width) of the pictures that planner, flow and field see, px."""
     views: tuple[View, ...]
     driver: Driver
+    description: Path | None = None
+    """URDF of its links with their shapes; None where there is none, and nobody then knows where the links are."""
+    workspace: Workspace | None = None
+    """What its links keep clear of; None for what `Workspace` has by default, without a table."""
     simulation: Simulation | None = None
     """How the robot stands in the simulator; None where it is never simulated."""
     folder: Path | None = None
     """Where its YAML file is; None for a robot of the package."""
+    joint_map: JointMap = field(init=False, compare=False, repr=False)
+    """Between our joints and the driver's."""
+
+    def __post_init__(self) -> None:
+        check_driver(self.driver, self.joint_names)
+        object.__setattr__(self, 'joint_map', joint_map(self.driver, self.joint_names))
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -115,12 +130,15 @@ def known_robots() -> tuple[str, ...]:
 def load_embodiment(name_or_path: str) -> Embodiment:
     """Load a shipped robot by name, a planar finger by `finger_` and its number of joints, or any robot by the path of its YAML file.
 
+    Behind an @ stands which of the drivers in the file is meant, for example `allegro@wonik_v4`; without, its block `driver`.
+
     Raises:
         EmbodimentError: If the robot is unknown or its file is incomplete; the text says what is wrong and what is known.
     """
     folder: Path | None = None
     document: Any = None
     text = ''
+    name_or_path, driver = _split(name_or_path)
     if name_or_path.endswith(('.yaml', '.yml')):
         path = Path(name_or_path)
         if not path.is_file():
@@ -136,7 +154,7 @@ def load_embodiment(name_or_path: str) -> Embodiment:
         known = (*known_robots(), 'finger_1', f'finger_{MAX_JOINTS}')
         raise EmbodimentError(f"unknown robot '{name_or_path}'; {nearest_name_hint(name_or_path, known)}")
     try:
-        embodiment = _parse(document or yaml.safe_load(text), folder)
+        embodiment = _parse(document or yaml.safe_load(text), folder, driver)
     except EmbodimentError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
@@ -147,22 +165,51 @@ def load_embodiment(name_or_path: str) -> Embodiment:
     return embodiment
 
 
-def _parse(document: dict[str, Any], folder: Path | None) -> Embodiment:
+def _split(name: str) -> tuple[str, str]:
+    """Split NAME@DRIVER; an @ inside a path stays there."""
+    found = re.fullmatch(r'(.+)@(\w+)', name)
+    return (found[1], found[2]) if found else (name, '')
+
+
+def _parse(document: dict[str, Any], folder: Path | None, driver: str) -> Embodiment:
     height, width = document['working_size']
     joints = tuple(Joint(**joint) for joint in document['joints'])
     poses = {str(name): tuple(float(q) for q in pose) for name, pose in document['poses'].items()}
     return Embodiment(
         name=str(document['name']),
-        description=str(document['description']),
+        summary=str(document.get('summary', '')),
         base_frame=str(document['base_frame']),
         limit_scale=LimitScale(**document['limit_scale']),
         joints=joints,
         poses=poses,
         working_size=(int(height), int(width)),
-        views=tuple(View(**view) for view in document['views']),
-        driver=Driver(**document['driver']),
+        views=tuple(_view(view) for view in document['views']),
+        driver=choose_driver(document, driver),
+        description=_description(document['description'], folder) if 'description' in document else None,
+        workspace=parse_workspace(document['workspace']) if 'workspace' in document else None,
         simulation=parse_simulation(document['simulation'], folder=folder, joints=joints) if 'simulation' in document else None,
         folder=folder,
+    )
+
+
+def _view(entry: dict[str, Any]) -> View:
+    lens, place, name = entry.get('lens'), entry.get('place'), str(entry.get('name'))
+    return View(
+        **{key: value for key, value in entry.items() if key not in ('lens', 'place')},
+        lens=None if lens is None else parse_lens(lens, name),
+        place=None if place is None else parse_place(place, name),
+    )
+
+
+def _description(name: Any, folder: Path | None) -> Path:
+    """Return where the URDF is: beside the YAML file, or among those of the package."""
+    shipped = Path(str(resources.files('vera_core') / 'robots'))
+    for path in ((folder or shipped) / str(name), shipped / str(name)):
+        if path.suffix == '.urdf' and path.is_file():
+            return path.resolve()
+    raise EmbodimentError(
+        f"description is '{name}', but there is no such .urdf file beside the YAML file or among those of the package; leave it out when there is "
+        'none, and write words about the robot under summary'
     )
 
 
@@ -177,6 +224,11 @@ def _check(robot: Embodiment) -> None:
         values = (joint.lower, joint.upper, joint.velocity, joint.acceleration, joint.jerk)
         if not all(math.isfinite(value) for value in values) or joint.lower >= joint.upper or min(values[2:]) <= 0:
             raise EmbodimentError(f'joint {joint.name}: limits {values} are not usable; need lower < upper and positive rates, all finite')
+        _check_deceleration(joint)
+        if joint.expected_step is not None and not (math.isfinite(joint.expected_step) and joint.expected_step > 0):
+            raise EmbodimentError(
+                f'joint {joint.name}: expected_step is {joint.expected_step}; it must be a positive number of rad, or left out'
+            )
     for quantity in ('velocity', 'acceleration', 'jerk'):
         scale = getattr(robot.limit_scale, quantity)
         if not 0 < scale <= 1:
@@ -187,5 +239,27 @@ def _check(robot: Embodiment) -> None:
         for joint, value in zip(robot.joints, pose, strict=True):
             if not joint.lower <= value <= joint.upper:
                 raise EmbodimentError(f'pose {name} puts {joint.name} at {value} rad, outside [{joint.lower}, {joint.upper}]')
+    if robot.workspace is not None:
+        check_workspace(robot.workspace)
     if robot.simulation is not None:
         check_simulation(robot.simulation, views=robot.view_names, joint_count=len(robot.joints))
+
+
+def _check_deceleration(joint: Joint) -> None:
+    if joint.deceleration is None:
+        if joint.velocity_offset != 0.0:
+            raise EmbodimentError(
+                f'joint {joint.name}: velocity_offset is {joint.velocity_offset} without a deceleration; give both or none'
+            )
+        return
+    if not (
+        math.isfinite(joint.deceleration) and joint.deceleration > 0 and math.isfinite(joint.velocity_offset) and joint.velocity_offset >= 0
+    ):
+        raise EmbodimentError(
+            f'joint {joint.name}: deceleration {joint.deceleration} must be positive and velocity_offset {joint.velocity_offset} not negative, both finite'
+        )
+    standstill = joint.velocity_offset**2 / (2 * joint.deceleration)
+    if 2 * standstill >= joint.upper - joint.lower:
+        raise EmbodimentError(
+            f'joint {joint.name}: its velocity limit is zero within {standstill:.3f} rad of either position limit, which leaves no range to move in'
+        )

@@ -33,6 +33,14 @@ class PlanningError(VeraError):
     """A plan could not be made; the text says what to change."""
 
 
+class WireError(VeraError):
+    """Bytes from another machine are not a message that can be used."""
+
+
+class LinkError(VeraError):
+    """Another machine cannot be reached, is silent, or has gone; the text says what to check."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why an input was not used. A normal event: the caller reports it and holds."""

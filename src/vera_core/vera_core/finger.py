@@ -36,7 +36,7 @@ def finger_document(joint_count: int) -> dict[str, Any]:
     topic = '/camera/face'
     return {
         'name': f'finger_{joint_count}',
-        'description': f'planar finger, {joint_count} joints, one camera face-on',
+        'summary': f'planar finger, {joint_count} joints, one camera face-on',
         'base_frame': 'finger_base',
         'limit_scale': {'velocity': 0.5, 'acceleration': 0.5, 'jerk': 0.2},
         'joints': [

@@ -76,6 +76,8 @@ class Servo:
     """N m/rad"""
     damping: float
     """N m s/rad"""
+    torque: tuple[float, ...] = ()
+    """What each joint can do at most, N m; empty: anything, and an arm that is blocked pushes the harder the further its command is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +134,16 @@ def parse_simulation(block: Mapping[str, Any], *, folder: Path | None, joints: S
     return Simulation(
         model=model,
         scene=str(block['scene']),
-        servo=Servo(**{key: float(value) for key, value in block['servo'].items()}),
+        servo=_servo(block['servo']),
         cameras={str(name): _camera(camera) for name, camera in block['cameras'].items()},
         self_play=self_play,
         base=BasePose(**{key: _triple(value) for key, value in block.get('base', {}).items()}),
     )
+
+
+def _servo(block: Mapping[str, Any]) -> Servo:
+    numbers = {key: float(value) for key, value in block.items() if key != 'torque'}
+    return Servo(**numbers, torque=tuple(float(value) for value in block.get('torque', ())))
 
 
 def _camera(block: Mapping[str, Any]) -> CameraPose:
@@ -167,6 +174,11 @@ def check_simulation(simulation: Simulation, *, views: Sequence[str], joint_coun
     for label, number in (('stiffness', simulation.servo.stiffness), ('damping', simulation.servo.damping)):
         if not (math.isfinite(number) and number > 0):
             raise EmbodimentError(f'simulation.servo.{label} is {number}; it must be a positive number')
+    torque = simulation.servo.torque
+    if torque and (len(torque) != joint_count or not all(math.isfinite(value) and value > 0 for value in torque)):
+        raise EmbodimentError(
+            f'simulation.servo.torque is {list(torque)}; give one positive number for each of {joint_count} joints, or none'
+        )
     if sorted(simulation.cameras) != sorted(views):
         raise EmbodimentError(
             f'simulation.cameras are {sorted(simulation.cameras)} but the views are {sorted(views)}; name one for every view'

@@ -78,9 +78,15 @@ class VideoPlan:
     seed: int = 0
     confidence: float = 1.0
     inference_s: float = 0.0
+    candidate: int = 0
+    """Place among the plans made for one choice, 0..candidates - 1."""
+    candidates: int = 1
+    """So many plans were made for it, of which the best is followed."""
 
     def __post_init__(self) -> None:
         _freeze_views(self, 'frames', self.frames, np.uint8, 'T H W 3')
+        if not 0 <= self.candidate < self.candidates:
+            raise ShapeError(f'candidate is {self.candidate} of {self.candidates}; 0 <= candidate < candidates is needed')
         lengths = {array.shape[0] for array in self.frames.values()}
         if len(lengths) != 1 or min(lengths) < 2:
             raise ShapeError(f'views have {sorted(lengths)} frames; all need the same number, at least 2')
@@ -163,6 +169,27 @@ class RobotState:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class MotionEvidence:
+    """What the pictures show of the motion that the joints report, gathered over the motion of a task so far."""
+
+    gain: FloatArray
+    """Shape (n,): image motion seen over image motion expected of each joint; 1 as expected (and without evidence), -1 the other way round."""
+    gain_std: FloatArray
+    """Standard deviation of `gain`, shape (n,); 1 without evidence."""
+    agreement: float
+    """Cosine between expected and seen image motion over all cells, -1..1; 1 without evidence."""
+    expected_px2: float
+    """How much image motion was expected, summed over 4 px cells, px²: what `agreement` stands on."""
+    frozen_views: tuple[str, ...] = ()
+    """Views whose picture stays the same to the last bit although the arm moves."""
+
+    def __post_init__(self) -> None:
+        gain, gain_std = _freeze(self, 'gain', self.gain, np.float64), _freeze(self, 'gain_std', self.gain_std, np.float64)
+        check_shapes(gain=(gain, 'n'), gain_std=(gain_std, 'n'))
+        check_finite(gain=gain, gain_std=gain_std)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class JointVelocity:
     """Joint motion that explains a flow field best, with how far to trust it. Joints in the embodiment's order."""
 
@@ -186,6 +213,8 @@ class JointVelocity:
     """Condition number of the undamped normal matrix."""
     remaining_px: float
     at_plan_end: bool
+    evidence: MotionEvidence | None = None
+    """What pictures before these showed of the measured motion; None where nobody looked."""
 
     def __post_init__(self) -> None:
         arrays = {name: _freeze(self, name, getattr(self, name), np.float64) for name in ('delta_q', 'std', 'observability')}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Types to messages and back, checked at the door: what does not fit is refused whole, with words that name the value.
 
-Nodes import everything from here; pictures and stamps live next door in `pictures` and `stamps`.
+Nodes import everything from here; plans, pictures and stamps live next door.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 import array
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
-from sensor_msgs.msg import CompressedImage, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
+from vera_core.bounds import MAX_NAMES, MAX_STEP_S, MAX_TEXT, MAX_VIEWS, check_count, few
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ShapeError
 from vera_core.ros.pictures import float_array, float_image, frame_from_image, image_from_rgb, rgb_from_image
+from vera_core.ros.plans import check_view_names, plan_from_msg, plan_to_msg
 from vera_core.ros.stamps import bytes_field, duration_from_s, from_ns, to_ns
-from vera_core.shapes import FloatArray, RgbArray
-from vera_core.types import FlowField, JointVelocity, RobotState, VideoPlan
+from vera_core.shapes import FloatArray
+from vera_core.types import FlowField, JointVelocity, MotionEvidence, RobotState
 from vera_msgs.msg import FlowField as FlowFieldMsg
 from vera_msgs.msg import JointVelocityEstimate
-from vera_msgs.msg import VideoPlan as VideoPlanMsg
 
 __all__ = [
     'bytes_field',
@@ -41,88 +41,6 @@ __all__ = [
     'velocity_from_msg',
     'velocity_to_msg',
 ]
-
-PNG_LEVEL = 1  # plans stay on one machine: fast beats small
-MAX_PLAN_FRAMES = 2000
-
-
-# Plans
-
-
-def plan_to_msg(plan: VideoPlan) -> VideoPlanMsg:
-    """VideoPlan message with PNG frames, view-major."""
-    stamp = from_ns(plan.stamp_ns)
-    frames = []
-    for view, pictures in plan.frames.items():
-        for rgb in pictures:
-            done, png = cv2.imencode('.png', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
-            if not done:
-                raise ShapeError(f'a planned frame of view {view} with shape {rgb.shape} cannot be written as PNG')
-            frames.append(CompressedImage(header=Header(stamp=stamp, frame_id=view), format='png', data=bytes_field(png)))
-    return VideoPlanMsg(
-        header=Header(stamp=stamp),
-        plan_id=plan.plan_id,
-        task_id=plan.task_id,
-        prompt=plan.prompt,
-        step_dt=plan.step_dt_s,
-        horizon=plan.horizon,
-        context_len=plan.context_len,
-        view_names=list(plan.frames),
-        frames=frames,
-        planner_model=plan.model,
-        seed=plan.seed,
-        confidence=plan.confidence,
-        inference_time=duration_from_s(plan.inference_s),
-    )
-
-
-def plan_from_msg(msg: VideoPlanMsg) -> VideoPlan:
-    """VideoPlan of a message.
-
-    Raises:
-        ShapeError: If views, horizon and frames do not fit together or a frame is not a picture.
-    """
-    views = list(msg.view_names)
-    _check_view_names(views, 'plan')
-    length = int(msg.horizon) + 1
-    if msg.horizon < 1 or len(msg.frames) != length * len(views) or len(msg.frames) > MAX_PLAN_FRAMES:
-        raise ShapeError(
-            f'plan {msg.plan_id} has {len(msg.frames)} frames but {len(views)} views x (horizon {msg.horizon} + 1) = {length * len(views)}'
-        )
-    frames = {view: _decode(msg.frames[index * length : (index + 1) * length], view) for index, view in enumerate(views)}
-    return VideoPlan(
-        plan_id=int(msg.plan_id),
-        task_id=int(msg.task_id),
-        prompt=msg.prompt,
-        stamp_ns=to_ns(msg.header.stamp),
-        step_dt_s=msg.step_dt,
-        frames=frames,
-        context_len=int(msg.context_len),
-        model=msg.planner_model,
-        seed=int(msg.seed),
-        confidence=msg.confidence,
-        inference_s=to_ns(msg.inference_time) * 1e-9,
-    )
-
-
-def _decode(frames: Sequence[CompressedImage], view: str) -> RgbArray:
-    pictures = []
-    for index, frame in enumerate(frames):
-        data = np.frombuffer(frame.data, np.uint8)
-        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-        if bgr is None:
-            raise ShapeError(
-                f'frame {index} of view {view} with format {frame.format!r} and {data.size} bytes is not a picture that can be read'
-            )
-        pictures.append(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
-    if len({picture.shape for picture in pictures}) != 1:
-        raise ShapeError(f'frames of view {view} have different sizes: {sorted({picture.shape for picture in pictures})}')
-    return np.asarray(np.stack(pictures), dtype=np.uint8)
-
-
-def _check_view_names(views: Sequence[str], what: str) -> None:
-    if not views or len(set(views)) != len(views):
-        raise ShapeError(f'{what} names the views {list(views)}; at least one is needed and none twice')
 
 
 # Flow
@@ -153,11 +71,13 @@ def flow_from_msg(msg: FlowFieldMsg) -> FlowField:
         ShapeError: If views and pictures do not fit together, or a value is not finite.
     """
     views = list(msg.view_names)
-    _check_view_names(views, 'flow')
+    check_view_names(views, 'flow')
     if len(msg.flow) != len(views) or len(msg.confidence) != len(views):
         raise ShapeError(f'flow has {len(msg.flow)} flow and {len(msg.confidence)} confidence pictures for {len(views)} views')
     if not np.isfinite(msg.remaining):
         raise ShapeError(f'flow has remaining = {msg.remaining}; it must be finite')
+    if msg.dt > MAX_STEP_S:
+        raise ShapeError(f'flow has dt = {msg.dt} s; at most {MAX_STEP_S:g} s are taken')
     flow = FlowField(
         stamp_ns=to_ns(msg.header.stamp),
         plan_id=int(msg.plan_id),
@@ -182,7 +102,8 @@ def flow_from_msg(msg: FlowFieldMsg) -> FlowField:
 
 def velocity_to_msg(velocity: JointVelocity, joint_names: Sequence[str], *, latency_s: float) -> JointVelocityEstimate:
     """JointVelocityEstimate message; `latency_s` is the time from the pictures' stamp to now."""
-    return JointVelocityEstimate(
+    evidence = velocity.evidence
+    message = JointVelocityEstimate(
         header=Header(stamp=from_ns(velocity.stamp_ns)),
         plan_id=velocity.plan_id,
         task_id=velocity.task_id,
@@ -200,6 +121,13 @@ def velocity_to_msg(velocity: JointVelocity, joint_names: Sequence[str], *, late
         at_plan_end=velocity.at_plan_end,
         latency=duration_from_s(latency_s),
     )
+    if evidence is not None:
+        message.motion_gain = array.array('d', evidence.gain)
+        message.motion_gain_std = array.array('d', evidence.gain_std)
+        message.motion_agreement = evidence.agreement
+        message.motion_expected = evidence.expected_px2
+        message.frozen_views = list(evidence.frozen_views)
+    return message
 
 
 def velocity_from_msg(msg: JointVelocityEstimate, joint_names: Sequence[str]) -> JointVelocity:
@@ -210,7 +138,7 @@ def velocity_from_msg(msg: JointVelocityEstimate, joint_names: Sequence[str]) ->
     """
     name = 'joint velocity estimate'
     if sorted(msg.joint_names) != sorted(joint_names):
-        raise ShapeError(f'{name} is about joints [{", ".join(msg.joint_names)}] but the robot has [{", ".join(joint_names)}]')
+        raise ShapeError(f'{name} is about joints [{few(msg.joint_names)}] but the robot has [{", ".join(joint_names)}]')
     arrays = {field: np.asarray(getattr(msg, field), dtype=np.float64) for field in ('velocity', 'delta_q', 'std', 'observability')}
     for field, values in arrays.items():
         if values.shape != (len(joint_names),):
@@ -220,8 +148,8 @@ def velocity_from_msg(msg: JointVelocityEstimate, joint_names: Sequence[str]) ->
     for field, value in scalars.items():
         if not np.isfinite(value):
             raise ShapeError(f'{name} has {field} = {value}; it must be finite')
-    if msg.dt <= 0:
-        raise ShapeError(f'{name} has dt = {msg.dt} s; it must be > 0')
+    if not 0 < msg.dt <= MAX_STEP_S:
+        raise ShapeError(f'{name} has dt = {msg.dt} s; it must be > 0 and at most {MAX_STEP_S:g} s')
     if not np.allclose(arrays['velocity'] * msg.dt, arrays['delta_q'], rtol=1e-6, atol=1e-9):
         raise ShapeError(
             f'{name} contradicts itself: velocity x dt is not delta_q (velocity[0] = {arrays["velocity"][0]}, delta_q[0] = {arrays["delta_q"][0]})'
@@ -241,21 +169,43 @@ def velocity_from_msg(msg: JointVelocityEstimate, joint_names: Sequence[str]) ->
         condition=msg.condition,
         remaining_px=msg.remaining,
         at_plan_end=msg.at_plan_end,
+        evidence=_evidence_from_msg(msg, order) if len(msg.motion_gain) else None,
+    )
+
+
+def _evidence_from_msg(msg: JointVelocityEstimate, order: Sequence[int]) -> MotionEvidence:
+    arrays = {field: np.asarray(getattr(msg, field), dtype=np.float64) for field in ('motion_gain', 'motion_gain_std')}
+    for field, values in arrays.items():
+        if values.shape != (len(order),):
+            raise ShapeError(f'joint velocity estimate has {values.size} values in {field} for {len(order)} joints')
+    _refuse_not_finite(arrays, msg.joint_names, 'joint velocity estimate')
+    check_count('frozen views of a joint velocity estimate', len(msg.frozen_views), MAX_VIEWS)
+    for field, value in (('motion_agreement', msg.motion_agreement), ('motion_expected', msg.motion_expected)):
+        if not np.isfinite(value):
+            raise ShapeError(f'joint velocity estimate has {field} = {value}; it must be finite')
+    return MotionEvidence(
+        gain=arrays['motion_gain'][order],
+        gain_std=arrays['motion_gain_std'][order],
+        agreement=msg.motion_agreement,
+        expected_px2=msg.motion_expected,
+        frozen_views=tuple(view[:MAX_TEXT] for view in msg.frozen_views),
     )
 
 
 def robot_state_from_joint_state(msg: JointState, embodiment: Embodiment) -> RobotState:
-    """Measured joints by name, in any order; joints the robot file does not list (fingers) are ignored.
+    """Measured joints by the driver's names, in any order, as the robot file counts them; joints it does not list (fingers) are ignored.
 
     Raises:
         ShapeError: If a joint is missing or listed twice, positions or velocities are missing, or a value is not finite.
     """
+    check_count('names of joint states', len(msg.name), MAX_NAMES)
     index = {joint: place for place, joint in enumerate(msg.name)}
-    missing = [joint for joint in embodiment.joint_names if joint not in index]
+    joints = embodiment.joint_map
+    missing = [joint for joint in joints.names if joint not in index]
     if missing:
-        raise ShapeError(f'joint states lack {", ".join(missing)} of robot {embodiment.name}; they have [{", ".join(msg.name)}]')
+        raise ShapeError(f'joint states lack {few(missing)} of robot {embodiment.name}; they have [{few(msg.name)}]')
     if len(index) != len(msg.name):
-        raise ShapeError(f'joint states name a joint twice: [{", ".join(msg.name)}]')
+        raise ShapeError(f'joint states name a joint twice: [{few(msg.name)}]')
     if to_ns(msg.header.stamp) <= 0:
         raise ShapeError('joint states have no stamp; the robot driver must set header.stamp to the time of measurement')
     arrays: dict[str, FloatArray] = {}
@@ -265,9 +215,11 @@ def robot_state_from_joint_state(msg: JointState, embodiment: Embodiment) -> Rob
             raise ShapeError(
                 f'joint states have {values.size} values in {field} for {len(msg.name)} joints; position and velocity of every joint are needed'
             )
-        arrays[field] = values[[index[joint] for joint in embodiment.joint_names]]
-    _refuse_not_finite(arrays, embodiment.joint_names, 'joint states')
-    return RobotState(stamp_ns=to_ns(msg.header.stamp), position=arrays['position'], velocity=arrays['velocity'])
+        arrays[field] = values[[index[joint] for joint in joints.names]]
+    _refuse_not_finite(arrays, joints.names, 'joint states')
+    return RobotState(
+        stamp_ns=to_ns(msg.header.stamp), position=joints.our_positions(arrays['position']), velocity=joints.our_rates(arrays['velocity'])
+    )
 
 
 def _refuse_not_finite(arrays: Mapping[str, FloatArray], joint_names: Sequence[str], what: str) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What every VERA node starts with: its parameters, its robot and its sign of life; and one clean `main`."""
+"""What every VERA node starts with: its parameters and its robot, on top of a managed node; and one clean `main`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import rclpy
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import Executor, ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
-from rclpy.node import Node
 
 from vera_core.embodiment import Embodiment, load_embodiment
 from vera_core.errors import VeraError
-from vera_core.ros.alive import AliveBeacon
+from vera_core.parameter import NodeParams
+from vera_core.ros.managed import ManagedNode
 from vera_core.ros.params import Parameters
 
-P = TypeVar('P')
+P = TypeVar('P', bound=NodeParams)
 ExecutorKind = Literal['events', 'single', 'multi']
 
 
-class VeraNode(Node, Generic[P]):  # type: ignore[misc]  # rclpy is not typed
-    """A node with declared parameters, a sign of life and, when its parameters name a `robot`, that robot's description."""
+class VeraNode(ManagedNode, Generic[P]):
+    """A managed node with declared parameters and, when they name a `robot`, that robot's description.
+
+    The constructor only takes what the command line gives; what a node needs to work is made in `configure`.
+    """
 
     def __init__(self, name: str, params: type[P], **options: Any) -> None:
         """Make the node in the namespace `vera` unless another one is given on the command line.
@@ -33,10 +37,10 @@ class VeraNode(Node, Generic[P]):  # type: ignore[misc]  # rclpy is not typed
             EmbodimentError: If the robot is unknown or its file cannot be used.
         """
         super().__init__(name, namespace='vera', **options)
-        self._parameter_set: Parameters[P] = Parameters(self, params, on_change=self.on_params)
+        self._parameter_set: Parameters[P] = Parameters(self, params, on_change=self._on_params)
         robot = getattr(self.params, 'robot', None)
         self._embodiment = load_embodiment(robot) if robot is not None else None
-        self.beacon = AliveBeacon(self)
+        self.begin(hardware_id=self._embodiment.name if self._embodiment else '', autostart=self.params.autostart)
 
     @property
     def params(self) -> P:
@@ -51,7 +55,11 @@ class VeraNode(Node, Generic[P]):  # type: ignore[misc]  # rclpy is not typed
         return self._embodiment
 
     def on_params(self, params: P) -> None:
-        """Hook: called with the new parameters after a live change."""
+        """Hook: called with the new parameters after a live change of a configured node."""
+
+    def _on_params(self, params: P) -> None:
+        if self.is_configured:
+            self.on_params(params)
 
     def now_ns(self) -> int:
         """Time of the node's clock, ns."""
@@ -71,19 +79,19 @@ def make_executor(kind: ExecutorKind = 'single') -> Executor:
     return SingleThreadedExecutor()
 
 
-def run(make_node: Callable[[], Node], *, args: Sequence[str] | None = None, executor: ExecutorKind = 'single') -> int:
+def run(make_node: Callable[[], ManagedNode], *, args: Sequence[str] | None = None, executor: ExecutorKind = 'single') -> int:
     """Run one node until SIGINT or SIGTERM; returns the exit code: 0 after a signal, 2 when the node refused to start (said in one sentence).
 
-    A node class may have `close()`; it is called before the node is destroyed.
+    What the node's `configure` made is let go before the node is destroyed.
     """
     rclpy.init(args=None if args is None else list(args))
-    node: Node | None = None
+    node: ManagedNode | None = None
     try:
-        node = make_node()
-        spinner = make_executor(executor)
-        spinner.add_node(node)
+        spinner = make_executor(executor)  # before the node speaks: whoever hears it may end it, and half an executor cannot be ended
         try:
-            while rclpy.ok():
+            node = make_node()
+            spinner.add_node(node)
+            while rclpy.ok() and not node.has_left:
                 spinner.spin_once(timeout_sec=0.5)  # EventsExecutor.spin() does not return when a signal ends the context
         finally:
             spinner.shutdown(timeout_sec=1.0)
@@ -92,13 +100,15 @@ def run(make_node: Callable[[], Node], *, args: Sequence[str] | None = None, exe
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RCLError:
+        # A signal ends the context while something is made or published; anything else is a fault worth its traceback.
+        if rclpy.ok():
+            raise
     finally:
         # A launcher passes on the terminal's Ctrl-C a second time; leaving is already under way.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if node is not None:
-            close = getattr(node, 'close', None)
-            if close is not None:
-                close()
+            node.end()
             node.destroy_node()
         rclpy.try_shutdown()
     return 0

@@ -10,8 +10,10 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from vera_core.bounds import MAX_EDGE
 from vera_core.errors import ShapeError
 from vera_core.imaging import to_working_size
+from vera_core.ros.picture_codec import CHANNELS, decoder
 from vera_core.ros.stamps import bytes_field, from_ns, to_ns
 from vera_core.shapes import FloatArray, RgbArray, check_shapes
 from vera_core.types import Frame
@@ -31,24 +33,23 @@ def image_from_rgb(rgb: RgbArray, *, stamp_ns: int, frame_id: str = '') -> Image
 
 
 def rgb_from_image(msg: Image, name: str = 'image') -> RgbArray:
-    """Picture of shape (H, W, 3), uint8, of an rgb8 or bgr8 Image; a view of the message for unpadded rgb8.
+    """Picture of shape (H, W, 3), uint8, of a colour or grey Image, decoded as `picture_codec` says; perhaps a view of the message.
 
     Raises:
         ShapeError: If encoding, size, step or length do not fit together.
     """
-    if msg.encoding not in ('rgb8', 'bgr8'):
-        raise ShapeError(f"{name} has encoding '{msg.encoding}' but rgb8 or bgr8 is needed; set the camera driver to one of them")
     if msg.height == 0 or msg.width == 0:
         raise ShapeError(f'{name} is {msg.width}x{msg.height} px; an empty picture cannot be used')
-    if msg.step < 3 * msg.width:
-        raise ShapeError(f'{name} has step {msg.step} but {msg.width} px of {msg.encoding} take {3 * msg.width} bytes per row')
+    if max(msg.height, msg.width) > MAX_EDGE:
+        raise ShapeError(f'{name} is {msg.width}x{msg.height} px; at most {MAX_EDGE} px are taken')
+    least = CHANNELS.get(msg.encoding, 1) * msg.width
+    if msg.step < least:
+        raise ShapeError(f'{name} has step {msg.step} but {msg.width} px of {msg.encoding[:40]} take {least} bytes per row')
     if len(msg.data) != msg.step * msg.height:
         raise ShapeError(
             f'{name} has {len(msg.data)} bytes but step {msg.step} x height {msg.height} = {msg.step * msg.height}; it arrived cut or malformed'
         )
-    rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, : 3 * msg.width]
-    picture = rows.reshape(msg.height, msg.width, 3)
-    return picture if msg.encoding == 'rgb8' else np.ascontiguousarray(picture[:, :, ::-1])
+    return decoder()(msg, name)
 
 
 def frame_from_image(msg: Image, view: str, working_size: tuple[int, int]) -> Frame:
@@ -94,9 +95,11 @@ def float_array(msg: Image, encoding: str, name: str) -> FloatArray:
         ShapeError: If encoding, size, step or length do not fit together.
     """
     channels = int(encoding[-1])
+    if max(msg.height, msg.width) > MAX_EDGE:
+        raise ShapeError(f'{name} is {msg.width}x{msg.height} px; at most {MAX_EDGE} px are taken')
     if msg.encoding != encoding or msg.is_bigendian:
         raise ShapeError(
-            f"{name} has encoding '{msg.encoding}' (big-endian: {bool(msg.is_bigendian)}) but little-endian {encoding} is needed"
+            f"{name} has encoding '{msg.encoding[:40]}' (big-endian: {bool(msg.is_bigendian)}) but little-endian {encoding} is needed"
         )
     if msg.step != 4 * channels * msg.width or len(msg.data) != msg.step * msg.height or not len(msg.data):
         raise ShapeError(f'{name} is {msg.width}x{msg.height} px with step {msg.step} and {len(msg.data)} bytes; these do not fit together')

@@ -21,6 +21,8 @@ SENSOR = _profile(5, reliable=False)
 """Camera pictures and joint states: a lost one is not worth waiting for."""
 PLAN = _profile(1, kept=True)
 """Video plans: large, rare, must arrive; a flow_node that starts late gets the plan in force."""
+VERDICT = _profile(16, kept=True)
+"""Verdicts on plans: few, none may be lost, and a flow_node that starts late gets that of the plan in force."""
 STREAM = _profile(1)
 """Flow and joint velocities: only the newest counts, and it must arrive whole."""
 STATUS = _profile(1, kept=True)
@@ -29,6 +31,8 @@ COMMAND = _profile(1)
 """Trajectories to the driver."""
 TASK = _profile(10)
 """Sentences and tasks: few, none may be lost."""
+JOURNAL = _profile(100)
+"""Pages of the controller's journal: many, small, none may be lost."""
 
 ALIVE_LEASE_S = 0.2
 """How long a node may be silent before whoever watches counts it as lost, s. Threads of the middleware renew it, not Python."""
