@@ -21,6 +21,8 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
+            'camera_node = vera_sim.camera_node:main',
+            'mock_driver_node = vera_sim.mock_driver_node:main',
             'sim_node = vera_sim.sim_node:main',
         ],
     },

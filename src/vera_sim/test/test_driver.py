@@ -7,6 +7,8 @@ import pytest
 
 from vera_core.embodiment import load_embodiment
 from vera_sim.driver import TrajectoryDriver
+from vera_sim.joint_trajectory import JointTrajectory
+from vera_sim.limit_watch import Violations
 from vera_sim.selfplay import minimum_jerk_move
 
 ROBOT = load_embodiment('panda')
@@ -137,3 +139,64 @@ def test_second_move_starts_where_the_first_one_ended_without_a_jump() -> None:
     counts = driver.violations
     assert (counts.position, counts.velocity, counts.acceleration, counts.jerk) == (0, 0, 0, 0)
     np.testing.assert_allclose(path[-1], second, atol=1e-9)
+
+
+def minimum_jerk_points(times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All joints by 0.4 rad in 2 s."""
+    share = np.clip(times / 2.0, 0.0, 1.0)[:, None] * np.ones(7)
+    position = ROBOT.home + 0.4 * share**3 * (10 - 15 * share + 6 * share**2)
+    velocity = 0.4 / 2.0 * 30 * share**2 * (1 - share) ** 2
+    return position, velocity, 0.4 / 4.0 * 60 * share * (1 - share) * (1 - 2 * share)
+
+
+def rolling(driver: TrajectoryDriver, delays: dict[int, float]) -> None:
+    """One motion, sent every 20 ms as the controller does: from 0.1 s ago to 0.13 s from now, then to rest. Some messages are on their way for longer."""
+    waiting: list[tuple[float, float, JointTrajectory]] = []
+    for tick in range(100):
+        now = round(tick * 0.02, 6)
+        offsets = np.round(np.arange(0.0 if tick < 5 else -0.1, 0.1301, 0.01), 6)
+        position, velocity, acceleration = minimum_jerk_points(now + offsets)
+        message = JointTrajectory(
+            names=tuple(NAMES),
+            times=np.append(offsets + 0.1, 0.53),
+            positions=np.vstack([position, position[-1] + 0.15 * velocity[-1]]),
+            velocities=np.vstack([velocity, np.zeros(7)]),
+            accelerations=np.vstack([acceleration, np.zeros(7)]),
+        )
+        waiting.append((now + delays.get(tick, 0.0), now - 0.1, message))
+        for step in range(10):
+            at = now + step * TICK
+            for entry in [entry for entry in waiting if entry[0] <= at + 1e-9]:
+                waiting.remove(entry)
+                driver.take(entry[2], entry[1] + 1.0, at + 1.0)
+            driver.tick(at + TICK + 1.0)
+
+
+def total(counts: Violations) -> int:
+    return counts.position + counts.velocity + counts.acceleration + counts.jerk
+
+
+def test_commands_in_time_are_not_late() -> None:
+    driver = started()
+    rolling(driver, {})
+    assert (driver.late_commands, driver.late_ticks, total(driver.violations)) == (0, 0, 0)
+
+
+def test_a_command_that_comes_too_late_is_counted_apart_from_violations() -> None:
+    driver = started()
+    # The message of 0.8 s and the next twelve are on their way for so long that the driver is on its way to rest when they come.
+    rolling(driver, {tick: 0.24 - 0.02 * (tick - 40) for tick in range(40, 53)})
+    assert driver.late_commands >= 1
+    assert driver.late_ticks >= 1
+    assert total(driver.violations) == 0
+
+
+def test_a_late_command_whose_own_points_break_a_limit_is_a_violation() -> None:
+    driver = started()
+    run(driver, 0.0, 0.2)
+    times = np.array([0.01, 0.02, 0.03, 0.3])
+    jump = ROBOT.home + np.array([0.02, 0.05, 0.1, 0.1])[:, None]
+    assert driver.accept(NAMES, 0.18, times, jump, np.zeros((4, 7)), np.zeros((4, 7)), 0.2) is None
+    run(driver, 0.2, 0.6)
+    assert driver.late_commands == 1
+    assert total(driver.violations) > 0

@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline
 from vera_sim.clips import clip_target, make_clip
 from vera_sim.expert import fingertip_position, reach_path, sample_start, touch_point
 from vera_sim.scene import sample_scene
-from vera_sim.simulation import TouchCheck
+from vera_sim.tasks.reach import TouchCheck
 from vera_sim.world import TIMESTEP_S, World
 
 pytestmark = pytest.mark.sim
@@ -30,24 +30,24 @@ def test_expert_touches_the_named_cube_first_in_physics(world: World, seed: int)
         t = min(k * TIMESTEP_S, times[-1])
         world.step(spline(t), spline(t, 1))
         if k % 10 == 0:
-            check.update(world.touching(), 10 * TIMESTEP_S)
+            check.update(world, 10 * TIMESTEP_S)
     assert check.success, check
 
 
 def test_success_needs_the_target_first_and_long_enough() -> None:
     check = TouchCheck('red_cube')
     for _ in range(16):
-        check.update(('red_cube',), 0.02)
+        check.note(('red_cube',), 0.02)
     assert check.success
     other_first = TouchCheck('red_cube')
-    other_first.update(('blue_cube',), 0.02)
+    other_first.note(('blue_cube',), 0.02)
     for _ in range(30):
-        other_first.update(('red_cube',), 0.02)
+        other_first.note(('red_cube',), 0.02)
     assert not other_first.success
     short = TouchCheck('red_cube')
     for _ in range(20):
-        short.update(('red_cube',), 0.02)
-        short.update((), 0.02)
+        short.note(('red_cube',), 0.02)
+        short.note((), 0.02)
     assert not short.success
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError
+from vera_core.goals import Goal
 from vera_sim.clips import make_motion_clip
 from vera_sim.driver import TrajectoryDriver
 from vera_sim.poses import pose_sampler
@@ -100,7 +101,7 @@ def test_a_clip_shows_the_path_in_every_view() -> None:
 
 def test_joint_positions_sent_as_a_stream_are_followed_within_the_limits() -> None:
     robot = load_embodiment('allegro')
-    simulation = Simulation(robot, seed=0, target='', now_s=0.0)
+    simulation = Simulation(robot, seed=0, goal=Goal(task='reach', target=''), now_s=0.0)
     start = simulation.world.joint_position
     goal = np.clip(start + 0.2, robot.limits('lower'), robot.limits('upper'))
     assert simulation.target_distance == -1.0

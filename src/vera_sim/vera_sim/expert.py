@@ -39,7 +39,7 @@ def sample_start(seed: int, *, low: bool = False) -> FloatArray:
     for _ in range(100):
         target = np.array([rng.uniform(0.32, 0.60), rng.uniform(-0.25, 0.25), rng.uniform(*height)])
         reference = HOME + rng.normal(0, [0.15, 0.15, 0.15, 0.15, 0.2, 0.15, 0.35])
-        tilt = _rotation(rng.normal(0, 0.12, 3)) @ DOWN
+        tilt = rotation_from_vector(rng.normal(0, 0.12, 3)) @ DOWN
         q, error = solve_pose(_Kinematics.shared(), target, tilt, reference, reference)
         if error < 2e-3:
             return q
@@ -62,9 +62,9 @@ def reach_path(world: World, cube: str, q_start: FloatArray, *, dt_s: float, see
     distance = float(np.linalg.norm(goal - start))
     duration = max(SHORTEST_S, 1.9 * distance / PEAK_SPEED_M_S) * rng.uniform(0.95, 1.05)
     count = int(np.ceil(duration / dt_s)) + 1
-    progress = _minimum_jerk(np.linspace(0.0, 1.0, count))
-    final = _rotation(np.array([0.0, 0.0, rng.normal(0, 0.05)])) @ _nearest_down(rotation_start)
-    turn = _log(final @ rotation_start.T)
+    progress = minimum_jerk(np.linspace(0.0, 1.0, count))
+    final = rotation_from_vector(np.array([0.0, 0.0, rng.normal(0, 0.05)])) @ _nearest_down(rotation_start)
+    turn = rotation_vector(final @ rotation_start.T)
     path = np.empty((count, 7))
     q = np.asarray(q_start, float)
     reference = q.copy()
@@ -72,7 +72,7 @@ def reach_path(world: World, cube: str, q_start: FloatArray, *, dt_s: float, see
     posture = np.where([False, True, False, True, False, True, False], HOME, reference)
     for i, s in enumerate(progress):
         target = start + (goal - start) * np.array([s, s, s**1.6])
-        q, error = solve_pose(arm, target, _rotation(turn * s) @ rotation_start, q, (1 - s) * reference + s * posture)
+        q, error = solve_pose(arm, target, rotation_from_vector(turn * s) @ rotation_start, q, (1 - s) * reference + s * posture)
         if error > 4e-3:
             raise ConfigError(f'{cube} at {np.round(goal, 3)} m is out of reach: {error * 1e3:.1f} mm remained')
         path[i] = q
@@ -89,7 +89,7 @@ def solve_pose(
     for _ in range(60):
         here, turned = arm.pose(q)
         error = position - here
-        twist = np.concatenate([error, 0.3 * _log(rotation @ turned.T)])
+        twist = np.concatenate([error, 0.3 * rotation_vector(rotation @ turned.T)])
         pull = q_reference - q
         if np.linalg.norm(twist) < 4e-4:
             break
@@ -111,9 +111,14 @@ def fingertip_position(q: FloatArray) -> FloatArray:
     return _Kinematics.shared().pose(q)[0]
 
 
+def hand_pose(q: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Forward kinematics: fingertip, shape (3,), m, and orientation of the hand, shape (3, 3), in the base frame."""
+    return _Kinematics.shared().pose(q)
+
+
 def random_rotation(rng: np.random.Generator, spread: float) -> FloatArray:
     """A small random turn, shape (3, 3); `spread` is the standard deviation of its rotation vector, rad."""
-    return _rotation(rng.normal(0, spread, 3))
+    return rotation_from_vector(rng.normal(0, spread, 3))
 
 
 class _Kinematics:
@@ -150,11 +155,13 @@ class _Kinematics:
         return full[:, self._dof]
 
 
-def _minimum_jerk(s: FloatArray) -> FloatArray:
+def minimum_jerk(s: FloatArray) -> FloatArray:
+    """Return the share of the way at shares `s` of the time, both 0..1: smooth, at rest at either end."""
     return np.asarray(s**3 * (10 - 15 * s + 6 * s**2))
 
 
-def _rotation(vector: FloatArray) -> FloatArray:
+def rotation_from_vector(vector: FloatArray) -> FloatArray:
+    """Rotation matrix, shape (3, 3), of a rotation vector, shape (3,), rad."""
     quat, matrix = np.zeros(4), np.zeros(9)
     angle = float(np.linalg.norm(vector))
     mujoco.mju_axisAngle2Quat(quat, vector / angle if angle > 1e-12 else np.array([0.0, 0.0, 1.0]), angle)
@@ -162,7 +169,8 @@ def _rotation(vector: FloatArray) -> FloatArray:
     return matrix.reshape(3, 3)
 
 
-def _log(rotation: FloatArray) -> FloatArray:
+def rotation_vector(rotation: FloatArray) -> FloatArray:
+    """Rotation vector, shape (3,), rad, of a rotation matrix, shape (3, 3)."""
     quat, vector = np.zeros(4), np.zeros(3)
     mujoco.mju_mat2Quat(quat, np.ascontiguousarray(rotation).reshape(9))
     mujoco.mju_quat2Vel(vector, quat, 1.0)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exact image Jacobian and the exact flow of the simulated robot: the yardstick and, in simulation, the labels.
 
-For a robot pixel with surface point P on a link, dP/dq_j = axis_j x (P - anchor_j) for every joint j between base and link; the pinhole's
+For a robot pixel with surface point P on a link, dP/dq_j = axis_j x (P - anchor_j) for every joint j between base and link that turns, axis_j for one that slides; the pinhole's
 derivative takes that to pixels. This is the robot Jacobian seen through the interaction matrix of visual servoing [Chaumette & Hutchinson 2006].
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from vera_core.shapes import Array, FloatArray, check_shapes
 from vera_core.types import JacobianField
+from vera_sim.coupled import coupled_joints
 from vera_sim.mjcf import PREFIX
 from vera_sim.world import World
 
@@ -99,11 +100,23 @@ def _pixel_jacobian(world: World, view: str, surface: _Surface, size: int) -> Fl
     pinhole = np.stack([np.stack([-focal / z, zero, focal * x / z**2], 1), np.stack([zero, focal / z, -focal * y / z**2], 1)], 1)
     result = np.empty((len(z), 2, len(world.robot.joints)), np.float32)
     for column, name in enumerate(world.robot.joint_names):
-        joint = world.data.joint(PREFIX + name)
-        moves = _descendants(world.model, int(world.model.joint(PREFIX + name).bodyid[0]))[surface.bodies]
-        velocity = np.cross(joint.xaxis, surface.points - joint.xanchor) * moves[:, None]
+        joint = world.model.joint(PREFIX + name).id
+        velocity = _velocity(world, joint, surface)
+        for coupled in coupled_joints(world.model):
+            if coupled.leader == joint:
+                leader = float(world.data.qpos[world.model.jnt_qposadr[joint]])
+                velocity = velocity + coupled.rate(leader) * _velocity(world, coupled.joint, surface)
         result[:, :, column] = np.einsum('nij,nj->ni', pinhole, velocity @ rotation)
     return result
+
+
+def _velocity(world: World, joint: int, surface: _Surface) -> FloatArray:
+    """Derivative of each surface point with respect to one joint of the model by its id, shape (N, 3), m per rad or per m."""
+    moves = _descendants(world.model, int(world.model.jnt_bodyid[joint]))[surface.bodies]
+    axis, anchor = world.data.xaxis[joint], world.data.xanchor[joint]
+    slides = world.model.jnt_type[joint] == int(mujoco.mjtJoint.mjJNT_SLIDE)
+    velocity = np.broadcast_to(axis, surface.points.shape) if slides else np.cross(axis, surface.points - anchor)
+    return np.asarray(velocity * moves[:, None])
 
 
 def _descendants(model: mujoco.MjModel, body: int) -> Array:

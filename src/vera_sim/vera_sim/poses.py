@@ -15,6 +15,9 @@ from vera_sim.expert import DOWN, HOME, fingertip_position, random_rotation, sam
 from vera_sim.scene import Scene, required_simulation
 from vera_sim.world import World
 
+ARM = 7
+"""Joints of the Panda without its gripper."""
+
 
 class PoseSampler(Protocol):
     """Draws poses that a robot may take in a scene."""
@@ -40,15 +43,24 @@ def pose_sampler(world: World) -> PoseSampler:
 
 
 class ReachPoses:
-    """The Panda's: half of the poses reach over the table as the task does, the others spread widely about home."""
+    """The Panda's: half of the poses reach over the table as the task does, the others spread widely about home.
+
+    What follows after its seven joints, a gripper, starts where it is at home and goes anywhere in self-play.
+    """
 
     def __init__(self, robot: Embodiment) -> None:
-        self._lower, self._upper = robot.limits('lower') + 0.1, robot.limits('upper') - 0.1
+        lower, upper = robot.limits('lower'), robot.limits('upper')
+        self._home = robot.home
+        margin = np.minimum(0.1, 0.03 * (upper - lower))
+        self._lower, self._upper = (
+            np.append(lower[:ARM] + 0.1, (lower + margin)[ARM:]),
+            np.append(upper[:ARM] - 0.1, (upper - margin)[ARM:]),
+        )
         self._spread = np.array(required_simulation(robot).self_play.spread)
 
     def start_pose(self, seed: int) -> FloatArray:
         """See `expert.sample_start`."""
-        return sample_start(seed)
+        return np.append(sample_start(seed), self._home[ARM:])
 
     def first_pose(self, rng: np.random.Generator) -> FloatArray:
         """Draw either kind of pose."""
@@ -60,7 +72,8 @@ class ReachPoses:
                 if error > 5e-3:
                     continue
             else:
-                goal = HOME + rng.normal(0, self._spread)
+                goal = HOME + rng.normal(0, self._spread[:ARM])
+            goal = np.append(goal, rng.uniform(self._lower[ARM:], self._upper[ARM:]))
             if self._is_safe(goal):
                 return goal
 
@@ -77,7 +90,7 @@ class ReachPoses:
 
     def _is_safe(self, q: FloatArray) -> bool:
         inside = (q > self._lower).all() and (q < self._upper).all()
-        return bool(inside and fingertip_position(q)[2] > 0.03)
+        return bool(inside and fingertip_position(q[:ARM])[2] > 0.03)
 
 
 class FreePoses:

@@ -78,15 +78,21 @@ def cube_names(kind: str) -> tuple[str, ...]:
     return {'table_cubes': tuple(f'{colour}_cube' for colour in COLOURS), 'cube_in_hand': ('cube',), 'none': ()}[kind]
 
 
-def sample_scene(robot: Embodiment, seed: int) -> Scene:
-    """Draw the scene of a robot: same seed, same scene.
+def sample_scene(robot: Embodiment, seed: int, *, attempt: int = 0) -> Scene:
+    """Draw the scene of a robot: same seed and attempt, same scene.
+
+    Args:
+        robot: What lies about it depends on it.
+        seed: Which scene.
+        attempt: Another draw of the same seed, for tasks that need room in some places.
 
     Raises:
         EmbodimentError: If the robot cannot be simulated.
     """
     kind = required_simulation(robot).scene
     draw = {'table_cubes': _table_cubes, 'cube_in_hand': _cube_in_hand}.get(kind)
-    return Scene(seed=seed, cubes=draw(seed) if draw is not None else ())
+    key = [seed, attempt] if attempt else [seed]
+    return Scene(seed=seed, cubes=draw(key) if draw is not None else ())
 
 
 def required_simulation(robot: Embodiment) -> Simulation:
@@ -102,9 +108,9 @@ def required_simulation(robot: Embodiment) -> Simulation:
     return robot.simulation
 
 
-def _table_cubes(seed: int) -> tuple[Cube, ...]:
+def _table_cubes(key: list[int]) -> tuple[Cube, ...]:
     """One cube of every colour, at least SPACING apart, uniformly over the reachable part of the table."""
-    rng = np.random.default_rng([seed, 11])
+    rng = np.random.default_rng([*key, 11])
     while True:
         places: list[FloatArray] = []
         for _ in range(200):
@@ -127,9 +133,9 @@ def _table_cubes(seed: int) -> tuple[Cube, ...]:
     )
 
 
-def _cube_in_hand(seed: int) -> tuple[Cube, ...]:
+def _cube_in_hand(key: list[int]) -> tuple[Cube, ...]:
     """One cube on the palm between the fingers' and the hand's root, of any colour, where few postures of the fingers reach it."""
-    rng = np.random.default_rng([seed, 13])
+    rng = np.random.default_rng([*key, 13])
     return (
         Cube(
             name='cube',

@@ -11,14 +11,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 import numpy as np
-from rclpy._rclpy_pybind11 import RCLError
 from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
-from vera_core.errors import VeraError
+from vera_core.errors import Refusal, VeraError
+from vera_core.goals import Goal
 from vera_core.ros.messages import from_ns, image_from_rgb, to_ns
 from vera_core.ros.node import VeraNode, run
 from vera_core.ros.qos import COMMAND, SENSOR, STATUS
@@ -26,7 +26,9 @@ from vera_core.shapes import FloatArray
 from vera_core.simulated import CameraPose
 from vera_msgs.msg import SceneStatus
 from vera_msgs.srv import ResetScene
+from vera_sim.obstacle import obstacle_from
 from vera_sim.params import SimParams
+from vera_sim.ros.commands import positions_from_msg, trajectory_from_msg, velocities_from_msg
 from vera_sim.simulation import Simulation
 from vera_sim.world import CAMERA_SIZE, World
 
@@ -40,26 +42,47 @@ class SimNode(VeraNode[SimParams]):
     def __init__(self) -> None:
         super().__init__('sim_node', SimParams)
         self._lock = threading.Lock()
-        self._running = True
-        self._simulation = Simulation(self.robot, seed=self.params.seed, target=self.params.target, now_s=self._now_s())
+        self._running = False
+        self._threads: list[threading.Thread] = []
+
+    def configure(self) -> None:
+        """Build the scene and join the graph."""
+        obstacle = obstacle_from(self.params.obstacle)
+        goal = Goal(task='reach', target=self.params.target)
+        self._simulation = Simulation(self.robot, seed=self.params.seed, goal=goal, now_s=self._now_s(), obstacle=obstacle)
+        self._push_publisher = None if obstacle is None else self.create_publisher(Float64, 'sim/push', SENSOR)
         self._render_world = World(self.robot, self._simulation.world.scene)
         self._image_publishers = {view.name: self.create_publisher(Image, view.image_topic, SENSOR) for view in self.robot.views}
         self._info_publishers = {view.name: self.create_publisher(CameraInfo, view.camera_info_topic, SENSOR) for view in self.robot.views}
         self._joint_publisher = self.create_publisher(JointState, self.robot.driver.joint_states_topic, SENSOR)
         self._status_publisher = self.create_publisher(SceneStatus, 'sim/scene_status', STATUS)
-        self.create_subscription(JointTrajectory, self.robot.driver.command_topic, self._on_trajectory, COMMAND)
-        if self.robot.driver.position_command_topic:
-            self.create_subscription(JointState, self.robot.driver.position_command_topic, self._on_positions, COMMAND)
+        driver = self.robot.driver
+        if driver.command_topic:
+            self.create_subscription(JointTrajectory, driver.command_topic, self._on_trajectory, COMMAND)
+        if driver.position_command_topic:
+            kind = Float64MultiArray if driver.position_message == 'array' else JointState
+            self.create_subscription(kind, driver.position_command_topic, self._on_positions, COMMAND)
+        if driver.velocity_command_topic:
+            self.create_subscription(Float64MultiArray, driver.velocity_command_topic, self._on_velocities, COMMAND)
         self.create_service(ResetScene, 'sim/reset_scene', self._on_reset)
         self.create_timer(STATUS_PERIOD_S, self._publish_status)
         self._rate_mark = (self._now_s(), 0.0)
         self._factor = 1.0
+
+    def activate(self) -> None:
+        """Let physics and cameras run."""
+        self._running = True
         self._threads = [
-            threading.Thread(target=self._run_loop, args=(loop,), daemon=True) for loop in (self._physics_loop, self._render_loop)
+            threading.Thread(target=self.run_until_the_context_ends, args=(loop,), daemon=True)
+            for loop in (self._physics_loop, self._render_loop)
         ]
         for thread in self._threads:
             thread.start()
         self.beacon.say('physics and cameras run')
+
+    def deactivate(self) -> None:
+        """Stop physics and cameras."""
+        self.close()
 
     def close(self) -> None:
         """Stop the threads."""
@@ -67,39 +90,44 @@ class SimNode(VeraNode[SimParams]):
         for thread in self._threads:
             thread.join(timeout=2.0)
 
-    def _run_loop(self, loop: Callable[[], None]) -> None:
-        try:
-            loop()
-        except RCLError:
-            # A signal ends the context while a picture is on its way out; anything else is a fault worth its traceback.
-            if self.context.ok():
-                raise
-
     def _now_s(self) -> float:
         return self.now_ns() * 1e-9
 
     # -- robot driver ----------------------------------------------------------------------------------------------------
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
-        try:
-            arrays = [
-                np.array([getattr(point, name) for point in message.points], dtype=float)
-                for name in ('positions', 'velocities', 'accelerations')
-            ]
-        except ValueError:
-            self.get_logger().error('a trajectory has points of different lengths; it is refused', throttle_duration_sec=1.0)
+        if not self.is_active:
             return
-        times = np.array([to_ns(point.time_from_start) * 1e-9 for point in message.points])
+        trajectory = trajectory_from_msg(message, self.robot)
         with self._lock:
-            refusal = self._simulation.command(list(message.joint_names), to_ns(message.header.stamp) * 1e-9, times, *arrays)
+            if isinstance(trajectory, Refusal):
+                refusal: Refusal | None = self._simulation.driver.refuse(trajectory)
+            else:
+                refusal = self._simulation.command(trajectory, to_ns(message.header.stamp) * 1e-9)
         if refusal is not None:
             self.get_logger().error(f'trajectory refused: {refusal.text}', throttle_duration_sec=1.0)
 
-    def _on_positions(self, message: JointState) -> None:
+    def _on_positions(self, message: JointState | Float64MultiArray) -> None:
+        if not self.is_active:
+            return
+        positions = positions_from_msg(message, self.robot)
         with self._lock:
-            refusal = self._simulation.command_positions(list(message.name), np.array(message.position, dtype=float))
+            if isinstance(positions, Refusal):
+                refusal: Refusal | None = self._simulation.driver.refuse(positions)
+            else:
+                refusal = self._simulation.command_positions(list(self.robot.joint_names), positions)
         if refusal is not None:
             self.get_logger().error(f'joint positions refused: {refusal.text}', throttle_duration_sec=1.0)
+
+    def _on_velocities(self, message: Float64MultiArray) -> None:
+        if not self.is_active:
+            return
+        velocities = velocities_from_msg(message, self.robot)
+        with self._lock:
+            driver = self._simulation.driver
+            refusal = driver.refuse(velocities) if isinstance(velocities, Refusal) else driver.take_velocity(velocities)
+        if refusal is not None:
+            self.get_logger().error(f'joint velocities refused: {refusal.text}', throttle_duration_sec=1.0)
 
     def _physics_loop(self) -> None:
         period = 1.0 / self.params.joint_state_rate_hz
@@ -116,13 +144,16 @@ class SimNode(VeraNode[SimParams]):
                     state = None
             if state is not None:
                 self._publish_joints(stamp_ns, *state)
+                if self._push_publisher is not None:
+                    self._push_publisher.publish(Float64(data=self._simulation.take_push()))
             time.sleep(PHYSICS_PERIOD_S)
 
     def _publish_joints(self, stamp_ns: int, position: FloatArray, velocity: FloatArray, passive: FloatArray) -> None:
+        joints = self.robot.joint_map
         message = JointState(
-            name=[*self.robot.joint_names, *self._simulation.world.passive_names],
-            position=[*position, *passive],
-            velocity=[*velocity, *[0.0] * len(passive)],
+            name=[*joints.names, *self._simulation.world.passive_names],
+            position=[*joints.positions(position), *passive],
+            velocity=[*joints.rates(velocity), *[0.0] * len(passive)],
         )
         message.header.stamp = from_ns(stamp_ns)
         self._joint_publisher.publish(message)
@@ -147,9 +178,10 @@ class SimNode(VeraNode[SimParams]):
     # -- evaluation ------------------------------------------------------------------------------------------------------
 
     def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
+        goal = Goal(task=request.task or 'reach', target=request.target, direction=request.direction, onto=request.onto)
         with self._lock:
             try:
-                scene = self._simulation.reset(seed=int(request.seed), target=request.target, now_s=self._now_s())
+                scene = self._simulation.reset(seed=int(request.seed), goal=goal, now_s=self._now_s())
             except VeraError as error:
                 response.accepted, response.message = False, str(error)
                 return response
@@ -164,7 +196,7 @@ class SimNode(VeraNode[SimParams]):
         stamp_ns = self.now_ns()
         with self._lock:
             simulation, world = self._simulation, self._simulation.world
-            counts, check = simulation.driver.violations, simulation.check
+            counts, goal = simulation.driver.violations, simulation.goal
             cubes = world.scene.cubes
             message = SceneStatus(
                 seed=world.scene.seed,
@@ -172,11 +204,11 @@ class SimNode(VeraNode[SimParams]):
                 object_xyz=[float(x) for cube in cubes for x in world.cube_position(cube.name)],
                 object_size=[cube.size for cube in cubes],
                 fingertip_xyz=world.fingertip.tolist(),
-                target=simulation.target,
+                target=goal.target,
                 target_distance=simulation.target_distance,
-                touched=list(check.touched),
-                touch_time=check.touch_time_s,
-                success=check.success,
+                touched=list(simulation.touch.touched),
+                touch_time=simulation.touch.touch_time_s,
+                success=bool(goal.target) and simulation.check.success,
                 arm_speed=float(np.linalg.norm(world.joint_velocity)),
                 real_time_factor=self._real_time_factor(stamp_ns * 1e-9, simulation.lost_s),
                 position_violations=counts.position,
@@ -184,6 +216,12 @@ class SimNode(VeraNode[SimParams]):
                 acceleration_violations=counts.acceleration,
                 jerk_violations=counts.jerk,
                 rejected_commands=simulation.driver.rejected,
+                late_commands=simulation.driver.late_commands,
+                late_ticks=simulation.driver.late_ticks,
+                task=goal.task,
+                direction=goal.direction,
+                onto=goal.onto,
+                check_text=simulation.check.text,
             )
         message.header.stamp = from_ns(stamp_ns)
         self._status_publisher.publish(message)

@@ -4,20 +4,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from vera_core.embodiment import Embodiment
 from vera_core.errors import Refusal
+from vera_core.goals import Goal, checked_goal
 from vera_core.shapes import FloatArray
 from vera_sim.driver import TrajectoryDriver
 from vera_sim.expert import touch_point
-from vera_sim.poses import pose_sampler
-from vera_sim.scene import Scene, sample_scene
+from vera_sim.joint_trajectory import JointTrajectory
+from vera_sim.obstacle import Obstacle
+from vera_sim.scene import Scene
+from vera_sim.tasks import find_task
+from vera_sim.tasks.reach import TouchCheck
 from vera_sim.world import TIMESTEP_S, World
 
-TOUCH_TIME_S = 0.3
 CONTACT_PERIOD_S = 0.02
 MAX_LAG_S = 1.0
 MAX_JUMP_RAD = 0.15
@@ -25,75 +26,53 @@ POSITION_HORIZON_S = 0.1
 """How far behind a stream of joint positions the reference stays, s: the shorter, the harder it follows each of them."""
 
 
-@dataclass(slots=True)
-class TouchCheck:
-    """Decides whether the named cube was touched, from contacts alone: it must be touched first and for `TOUCH_TIME_S` without a break."""
-
-    target: str
-    touched: list[str] = field(default_factory=list)
-    touch_time_s: float = 0.0
-    longest_s: float = 0.0
-
-    def update(self, touching: tuple[str, ...], period_s: float) -> None:
-        """Take note of the cubes in contact now, `period_s` after the last call."""
-        for name in touching:
-            if name not in self.touched:
-                self.touched.append(name)
-        self.touch_time_s = self.touch_time_s + period_s if self.target in touching else 0.0
-        self.longest_s = max(self.longest_s, self.touch_time_s)
-
-    @property
-    def success(self) -> bool:
-        """Whether the target was the first cube touched and the touch lasted."""
-        return bool(self.touched) and self.touched[0] == self.target and self.longest_s >= TOUCH_TIME_S
-
-
 class Simulation:
     """One robot, its scene, one driver. Not thread-safe; time is a monotonic number of seconds given by the caller."""
 
-    def __init__(self, robot: Embodiment, *, seed: int, target: str, now_s: float) -> None:
+    def __init__(self, robot: Embodiment, *, seed: int, goal: Goal, now_s: float, obstacle: Obstacle | None = None) -> None:
         self.robot = robot
-        self.world = World(robot)
+        self.world = World(robot, obstacle=obstacle)
         self.driver = TrajectoryDriver(robot, TIMESTEP_S)
         self.lost_s = 0.0
+        self._push_n = 0.0
         self._next_contact_s = 0.0
-        self.reset(seed=seed, target=target, now_s=now_s)
+        self.reset(seed=seed, goal=goal, now_s=now_s)
 
-    def reset(self, *, seed: int, target: str, now_s: float) -> Scene:
-        """Draw scene and start pose of `seed`; `target` names the cube the success check is about, empty for none.
+    def reset(self, *, seed: int, goal: Goal, now_s: float) -> Scene:
+        """Draw scene and start pose of `seed`, with room for `goal`; what success means is the goal's task's.
 
         Raises:
-            ConfigError: If no cube is named like the target; nothing is changed then.
+            ConfigError: If the task cannot ask for this, or not of this robot; nothing is changed then.
         """
-        scene = sample_scene(self.robot, seed)
-        if target:
-            scene.cube(target)
+        task = find_task(goal.task)
+        if goal.target and goal.task != 'reach':
+            checked_goal(goal)
+        scene = task.scene(self.robot, seed, goal)
+        if goal.target:
+            scene.cube(goal.target)
         self.world.set_scene(scene)
-        start = pose_sampler(self.world).start_pose(seed)
+        start = task.start(self.world, seed)
         self.world.set_joints(start)
         self.driver.reset(start)
-        self.check = TouchCheck(target)
-        self.target = target
+        self.goal = goal
+        self.check = task.check(self.world, goal)
+        self.touch = self.check if isinstance(self.check, TouchCheck) else TouchCheck(goal.target)
         self.time_s = now_s
         return scene
 
-    def command(
-        self, names: list[str], stamp_s: float, times: FloatArray, positions: FloatArray, velocities: FloatArray, accelerations: FloatArray
-    ) -> Refusal | None:
-        """Hand a trajectory to the driver; see `TrajectoryDriver.accept`. A trajectory that starts elsewhere than the arm is refused."""
+    def command(self, trajectory: JointTrajectory, stamp_s: float) -> Refusal | None:
+        """Hand a trajectory to the driver; see `TrajectoryDriver.take`. A trajectory that starts elsewhere than the arm is refused."""
         # The driver lives on simulated time, which may lag the wall clock by up to MAX_LAG_S.
-        now_s, joints = self.time_s, self.robot.joint_names
-        if sorted(names) == sorted(joints) and positions.shape == (len(times), len(joints)) and len(times):
+        now_s, joints, names, times = self.time_s, self.robot.joint_names, trajectory.names, trajectory.times
+        if sorted(names) == sorted(joints) and trajectory.positions.shape == (len(times), len(joints)) and len(times):
             elapsed = max(0.0, now_s - stamp_s) if stamp_s else 0.0
-            nearest = positions[min(int(np.searchsorted(times, elapsed)), len(times) - 1)][[names.index(name) for name in joints]]
-            gap = np.abs(nearest - self.world.joint_position)
+            row = min(int(np.searchsorted(times, elapsed)), len(times) - 1)
+            gap = np.abs(trajectory.positions[row, [names.index(name) for name in joints]] - self.world.joint_position)
             if gap.max() > MAX_JUMP_RAD:
                 joint = joints[int(gap.argmax())]
-                self.driver.rejected += 1
-                return Refusal(
-                    'jump', f'{joint} would jump by {gap.max():.3f} rad (limit {MAX_JUMP_RAD}); start the trajectory where the arm is'
-                )
-        return self.driver.accept(names, stamp_s, times, positions, velocities, accelerations, now_s)
+                text = f'{joint} would jump by {gap.max():.3f} rad (limit {MAX_JUMP_RAD}); start the trajectory where the arm is'
+                return self.driver.refuse(Refusal('jump', text))
+        return self.driver.take(trajectory, stamp_s, now_s)
 
     def command_positions(self, names: list[str], positions: FloatArray) -> Refusal | None:
         """Hand joint positions, shape (n,), rad, to the driver, as hands take them many times a second; limits hold as for trajectories.
@@ -101,7 +80,14 @@ class Simulation:
         Between two commands the reference goes on smoothly towards the last one, where it comes to rest should no other follow.
         """
         still = np.zeros((1, positions.size))
-        return self.command(names, 0.0, np.array([POSITION_HORIZON_S]), positions.reshape(1, -1), still, still)
+        point = JointTrajectory(
+            names=tuple(names),
+            times=np.array([POSITION_HORIZON_S]),
+            positions=positions.reshape(1, -1),
+            velocities=still,
+            accelerations=still,
+        )
+        return self.command(point, 0.0)
 
     def advance(self, now_s: float) -> None:
         """Step the physics up to `now_s`. Time that cannot be caught up within `MAX_LAG_S` is dropped and counted in `lost_s`."""
@@ -112,15 +98,25 @@ class Simulation:
         while self.time_s + TIMESTEP_S <= now_s:
             self.time_s += TIMESTEP_S
             self.world.step(*self.driver.tick(self.time_s))
+            if self.world.has_obstacle:
+                self._push_n = max(self._push_n, self.world.push())
             if self.time_s >= self._next_contact_s or self._next_contact_s > self.time_s + 1:
                 self._next_contact_s = self.time_s + CONTACT_PERIOD_S
-                self.check.update(self.world.touching(), CONTACT_PERIOD_S)
+                self.touch.update(self.world, CONTACT_PERIOD_S)
+                if self.check is not self.touch:
+                    self.check.update(self.world, CONTACT_PERIOD_S)
+
+    def take_push(self) -> float:
+        """Return the largest force against the obstacle since the last call, N."""
+        push_n, self._push_n = self._push_n, 0.0
+        return push_n
 
     @property
     def target_distance(self) -> float:
         """Fingertip to the touch point of the target where it lies now, m; -1 without a target."""
-        if not self.target:
+        target = self.goal.target
+        if not target:
             return -1.0
-        moved = self.world.cube_position(self.target)[:2] - np.array(self.world.scene.cube(self.target).xy)
-        goal = touch_point(self.world, self.target) + np.array([moved[0], moved[1], 0.0])
+        moved = self.world.cube_position(target)[:2] - np.array(self.world.scene.cube(target).xy)
+        goal = touch_point(self.world, target) + np.array([moved[0], moved[1], 0.0])
         return float(np.linalg.norm(self.world.fingertip - goal))

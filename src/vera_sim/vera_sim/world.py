@@ -10,7 +10,9 @@ import numpy as np
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError, nearest_name_hint
 from vera_core.shapes import Array, FloatArray, RgbArray
+from vera_sim.coupled import coupled_joints
 from vera_sim.mjcf import PREFIX, build_model
+from vera_sim.obstacle import Obstacle, PushMeter
 from vera_sim.scene import COLOURS, Scene, cube_names, required_simulation, sample_scene
 from vera_sim.scenery import TIMESTEP_S
 
@@ -31,15 +33,17 @@ class World:
         robot_geoms: Which geoms are the robot's, shape (ngeom,), bool.
     """
 
-    def __init__(self, robot: Embodiment, scene: Scene | None = None, *, camera_size: int = CAMERA_SIZE) -> None:
-        """Build the world of `robot` with `scene`; that of seed 0 when None.
+    def __init__(
+        self, robot: Embodiment, scene: Scene | None = None, *, camera_size: int = CAMERA_SIZE, obstacle: Obstacle | None = None
+    ) -> None:
+        """Build the world of `robot` with `scene`, that of seed 0 when None, and an obstacle no camera sees.
 
         Raises:
             EmbodimentError: If the robot cannot be simulated; the text says why.
         """
         self.robot = robot
         self.simulation = required_simulation(robot)
-        self.model = build_model(robot)
+        self.model = build_model(robot, obstacle)
         self.data = mujoco.MjData(self.model)
         self.camera_size = camera_size
         self._renderers: dict[int, mujoco.Renderer] = {}
@@ -50,7 +54,9 @@ class World:
         self._velocity = np.array([self.model.actuator(f'{PREFIX}{name}_velocity').id for name in robot.joint_names])
         self.robot_bodies = self._find_robot_bodies()
         self.robot_geoms = self.robot_bodies[self.model.geom_bodyid]
+        self._push_meter = None if obstacle is None else PushMeter(self.model, self.robot_geoms)
         self.passive_names, self._passive_qpos = self._find_passive_joints()
+        self._coupled = coupled_joints(self.model)
         self._tips = self._find_tips()
         self._option = mujoco.MjvOption()
         self.set_scene(scene or sample_scene(robot, 0))
@@ -114,18 +120,30 @@ class World:
         """Put the robot at `position`, shape (n,), rad, at rest, and let the servos hold it there."""
         self.data.qpos[self._qpos] = position
         self.data.qpos[self._passive_qpos] = self.model.qpos0[self._passive_qpos]
+        for coupled in self._coupled:
+            leader = self.data.qpos[self.model.jnt_qposadr[coupled.leader]]
+            self.data.qpos[self.model.jnt_qposadr[coupled.joint]] = coupled.position(float(leader))
         self.data.qvel[self._dof] = 0
         self.data.ctrl[self._position] = position
         self.data.ctrl[self._velocity] = 0
         mujoco.mj_forward(self.model, self.data)
 
+    @property
+    def state(self) -> FloatArray:
+        """Where everything is, shape (nq,); for `show`."""
+        return np.asarray(self.data.qpos.copy())
+
+    def show(self, state: FloatArray) -> None:
+        """Put everything, robot and cubes, where it was in a `state` of a world of the same robot and scene, for pictures; nothing moves."""
+        self.data.qpos[:] = state
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+
     def copy_state(self, other: World) -> None:
         """Show what `other` shows at this moment: its scene, joints and cubes."""
         if other.scene is not self.scene:
             self.set_scene(other.scene)
-        self.data.qpos[:] = other.data.qpos
-        mujoco.mj_kinematics(self.model, self.data)
-        mujoco.mj_camlight(self.model, self.data)
+        self.show(other.data.qpos)
 
     @property
     def joint_position(self) -> FloatArray:
@@ -176,6 +194,15 @@ class World:
                 if self.robot_geoms[robot]:
                     touched.add(self.model.geom(other).name)
         return tuple(cube.name for cube in self.scene.cubes if cube.name in touched)
+
+    @property
+    def has_obstacle(self) -> bool:
+        """Whether something unseen stands in the way."""
+        return self._push_meter is not None
+
+    def push(self) -> float:
+        """Return the force with which the robot pushes against the obstacle, N; 0 without one."""
+        return 0.0 if self._push_meter is None else self._push_meter.force(self.data)
 
     # -- pictures --------------------------------------------------------------------------------------------------------
 

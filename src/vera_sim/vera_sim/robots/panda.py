@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The Franka Panda with its hand, put together from the description that pip installed, with light meshes."""
+"""The Franka Panda with its hand, put together from the description that pip installed, with light meshes.
+
+A robot file with a joint `panda_gripper` gets a gripper that is driven: one radian is `PINION_M` of each finger, through a pinion that nobody sees.
+Without, the gripper stays shut.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,20 @@ JOINT_DAMPING = 1.0
 ARMATURE = 0.1
 
 
+GRIPPER = 'panda_gripper'
+PINION_M = 0.04
+"""Way of each finger per radian of the gripper joint."""
+FINGERS = ('panda_finger_joint1', 'panda_finger_joint2')
+PADS: dict[str, str] = {'solref': '-7000 -120', 'solimp': '0.9 0.95 0.002', 'friction': '1.2 0.02 0.001', 'condim': '4', 'priority': '1'}
+"""Contact of the fingers of a driven gripper: foam that gives way by millimetres under a grip of some newtons, and does not slip."""
+
+
+RUBBER = (0.10, 0.10, 0.11)
+"""Colour of those fingers: light ones are lost before a light cube."""
+
+
 def panda(robot: Embodiment) -> mujoco.MjSpec:
-    """Return arm and hand; the gripper stays shut."""
+    """Return arm and hand."""
     root = ET.Element('mujoco', model='panda')
     ET.SubElement(root, 'compiler', angle='radian', meshdir=str(cache_folder()))
     asset = ET.SubElement(root, 'asset')
@@ -51,6 +67,9 @@ def panda(robot: Embodiment) -> mujoco.MjSpec:
             joint.set('frictionloss', '0')
             joint.set('armature', str(ARMATURE))
     world.append(base)
+    if GRIPPER in robot.joint_names:
+        _add_pinion(root, hand_body)
+        return add_servos(mujoco.MjSpec.from_string(ET.tostring(root, encoding='unicode')), robot)
     for element in hand:
         if element.tag in ('equality', 'tendon'):
             root.append(element)
@@ -58,6 +77,24 @@ def panda(robot: Embodiment) -> mujoco.MjSpec:
     gripper = spec.add_actuator(name='gripper', target='split', trntype=mujoco.mjtTrn.mjTRN_TENDON, ctrlrange=[0.0, 0.04])
     gripper.set_to_position(kp=600.0, kv=50.0)
     return spec
+
+
+def _add_pinion(root: ET.Element, hand: ET.Element) -> None:
+    """Put a pinion into the hand that drives both fingers, and soft pads on them."""
+    pinion = ET.SubElement(hand, 'body', name='panda_pinion', pos='0 0 0.03')
+    ET.SubElement(pinion, 'inertial', pos='0 0 0', mass='0.01', diaginertia='1e-5 1e-5 1e-5')
+    ET.SubElement(pinion, 'joint', name=GRIPPER, axis='1 0 0', range='0 1', damping='0.1', armature='0.01')
+    equality = ET.SubElement(root, 'equality')
+    for finger in FINGERS:
+        ET.SubElement(
+            equality, 'joint', name=f'{GRIPPER}_{finger}', joint1=finger, joint2=GRIPPER, polycoef=f'0 {PINION_M} 0 0 0',
+            solimp='0.95 0.99 0.001', solref='0.005 1',
+        )  # fmt: skip
+    for geom in hand.iter('geom'):
+        if geom.get('type') == 'box':
+            geom.attrib.update(PADS)
+        elif str(geom.get('mesh')).startswith('finger'):
+            geom.set('rgba', numbers(*RUBBER, 1))
 
 
 def _replace_meshes(body: ET.Element, meshes: list[str]) -> None:

@@ -14,11 +14,13 @@ from vera_sim.scene import required_simulation
 def add_servos(spec: mujoco.MjSpec, robot: Embodiment) -> mujoco.MjSpec:
     """Add actuators `JOINT_position` and `JOINT_velocity` for every joint of the robot and return the spec.
 
+    Both together never exceed the joint's torque, where the robot file has one.
+
     Raises:
         EmbodimentError: If the model lacks a joint; the text lists those it has.
     """
     servo = required_simulation(robot).servo
-    there = [joint.name for joint in spec.joints]
+    there = {joint.name: joint for joint in spec.joints}
     missing = [name for name in robot.joint_names if name not in there]
     if missing:
         raise EmbodimentError(
@@ -31,4 +33,7 @@ def add_servos(spec: mujoco.MjSpec, robot: Embodiment) -> mujoco.MjSpec:
                 actuator.set_to_position(kp=servo.stiffness)
             else:
                 actuator.set_to_velocity(kv=servo.damping)
+    for name, torque in zip(robot.joint_names, servo.torque, strict=False):  # none given: no limit
+        there[name].actfrclimited = mujoco.mjtLimited.mjLIMITED_TRUE
+        there[name].actfrcrange = [-torque, torque]
     return spec
