@@ -29,7 +29,7 @@ from vera_jidm.training.trainer import TrainingOptions, seed_everything, train
 SIZE, CELLS, VIEWS = 32, 8, ('near', 'far')
 ROBOT = """
 name: slider
-description: two joints that shift two halves of every picture
+summary: two joints that shift two halves of every picture
 base_frame: base
 limit_scale: {velocity: 1.0, acceleration: 1.0, jerk: 1.0}
 joints:

@@ -10,7 +10,7 @@ import pytest
 from vera_core.errors import ConfigError, Refusal
 from vera_core.types import FlowField, Frame, VideoPlan
 from vera_jidm.following.follower import FollowSettings, PlanFollower
-from vera_jidm.following.motion import lost_share, motion_to_end, moving_px
+from vera_jidm.following.motion import entry_s, lost_share, motion_to_end, moving_px
 from vera_jidm.following.plan_clock import PlanClock
 
 S = 1_000_000_000
@@ -331,3 +331,33 @@ def test_end_of_its_task_drops_the_plan_and_the_end_of_another_does_not() -> Non
     answer = follow.step(frames_at(0.2, 0))
     assert isinstance(answer, Refusal)
     assert answer.code == 'no_plan'
+
+
+@pytest.mark.parametrize(
+    ('where_px', 'due_s', 'tau_s'),
+    [
+        (4.0, 0.6, 0.6),  # where it should be
+        (3.2, 0.6, 0.6),  # hardly behind
+        (0.0, 0.9, 0.0),  # still where the plan begins
+        (2.0, 0.9, 0.3),  # two frames behind
+        (12.0, 0.9, 0.9),  # ahead: it is not asked to come back
+        (0.0, 0.0, 0.0),
+        (40.0, 6.0, 6.0),  # at the end of a plan that is over
+    ],
+)
+def test_a_plan_is_begun_where_the_robot_is(where_px: float, due_s: float, tau_s: float) -> None:
+    pictures = {view: frame.rgb for view, frame in frames_at(0.0, where_px).items()}
+    assert entry_s(plan(STEADY), pictures, due_s, Ruler()) == pytest.approx(tau_s)
+
+
+def test_a_plan_that_was_dreamt_for_long_is_compared_at_a_few_places_only() -> None:
+    looks = []
+
+    class Counting(Ruler):
+        def estimate(self, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            looks.append(1)
+            return super().estimate(source, target)
+
+    pictures = {view: frame.rgb for view, frame in frames_at(0.0, 0.0).items()}
+    assert entry_s(plan(STEADY), pictures, 5.4, Counting()) == 0.0
+    assert len(looks) == 4 * len(pictures)

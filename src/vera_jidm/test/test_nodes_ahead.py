@@ -12,7 +12,7 @@ import pytest
 
 from vera_core.errors import ShapeError
 from vera_core.types import JacobianField
-from vera_jidm.ahead import KEPT, FieldAhead
+from vera_jidm.ahead import KEPT, PATIENCE_NS, FieldAhead, Turns
 from vera_jidm.buffers import Once
 
 POSITION = np.zeros(2)
@@ -116,6 +116,35 @@ def test_what_is_wrong_with_the_pictures_is_told_to_whoever_asks(slow: Slow, ahe
     with pytest.raises(ShapeError, match='picture 13 does not fit'):
         ahead.predict(frames, POSITION)
     assert number_of(ahead.predict(picture(1), POSITION)) == 1
+
+
+def test_every_set_of_pictures_has_its_turn_once_and_waits_for_the_flow_before() -> None:
+    turns = Turns()
+    assert not turns.begin(0)  # a view has no picture yet
+    assert turns.begin(100)
+    assert not turns.begin(100)
+    assert not turns.begin(200)  # flow_node is at work on 100
+    turns.flow_came(100)
+    assert turns.begin(200)
+    assert turns.begin(200 + PATIENCE_NS)  # flow_node did not take 200
+
+
+def test_pictures_whose_flow_has_come_are_not_begun_and_hold_up_nobody() -> None:
+    turns = Turns()
+    for stamp_ns in range(100, 1000, 100):
+        turns.flow_came(stamp_ns)
+        assert not turns.begin(stamp_ns)
+        assert turns.begin(stamp_ns + 50)
+        turns.flow_came(stamp_ns)  # late: 50 has been begun meanwhile
+        assert not turns.begin(stamp_ns + 50)
+
+
+def test_stamps_that_jump_back_have_their_turn() -> None:
+    turns = Turns()
+    turns.flow_came(10**12)
+    for stamp_ns in (100, 200, 300):
+        assert turns.begin(stamp_ns)
+        turns.flow_came(stamp_ns)
 
 
 def test_once_makes_its_value_once_and_a_fault_every_time() -> None:

@@ -289,6 +289,19 @@ def slope(rows: Rows, delta_q: np.ndarray, ridge: float = 100.0, delta: float = 
     return 2 * np.einsum('nij,ni,n->j', rows.jacobian, error, rows.weights * share) + 2 * ridge * delta_q
 
 
+def test_joints_of_very_different_energy_keep_their_precision_with_many_rows() -> None:
+    rng = np.random.default_rng(0)
+    scale = np.array([3000.0, 300.0, 30.0, 3.0])
+    jacobian = rng.normal(size=(8192, 2, 4)) * scale
+    truth = 0.4 / scale
+    rows = Rows(jacobian=jacobian, flow=jacobian @ truth, weights=np.ones(8192))
+    ridge = 0.01
+    found = solve_robust(rows, cost(ridge, np.full(4, np.inf)), iterations=3).delta_q
+    tall, right = stacked(rows, ridge)
+    # Energies span 10^6: a vector in float32 would leave the last joint wrong by some percent.
+    np.testing.assert_allclose(found, np.linalg.lstsq(tall, right)[0], rtol=1e-6)
+
+
 def test_outliers_lose_their_say() -> None:
     rng = np.random.default_rng(2)
     rows = random_rows(rng, cells=300)

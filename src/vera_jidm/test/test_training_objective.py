@@ -112,7 +112,7 @@ def test_action_comes_in_late_and_rises() -> None:
 
 def test_check_scores_the_zero_field_one_and_adds_a_third_of_the_action() -> None:
     for exact, name in ((True, 'field'), (False, 'flow')):
-        objective = _objective(EXACT_LABELS if exact else ESTIMATED_LABELS, exact=exact)
+        objective = _objective((EXACT_LABELS if exact else ESTIMATED_LABELS).weights, exact=exact)
         with torch.inference_mode():
             figures = objective.check(Uniform(0.0))
         assert figures == pytest.approx({name: 1.0, 'action': 1.0, 'score': 4 / 3}, abs=1e-4)
@@ -126,9 +126,9 @@ def test_trust_of_estimated_labels_learns_from_what_is_not_explained() -> None:
 
 
 def test_description_tells_runs_apart() -> None:
-    first, second = _objective(EXACT_LABELS), _objective(EXACT_LABELS.changed({'cycle': 0.1}))
+    first, second = _objective(EXACT_LABELS.weights), _objective(EXACT_LABELS.weights.changed({'cycle': 0.1}))
     assert first.describe() != second.describe()
-    assert first.describe() == _objective(EXACT_LABELS).describe()
+    assert first.describe() == _objective(EXACT_LABELS.weights).describe()
 
 
 def test_pair_batch_stacks_starts_middles_and_ends() -> None:
@@ -157,7 +157,7 @@ def test_every_row_comes_once_before_any_comes_again() -> None:
 
 
 def test_weights_are_changed_by_name() -> None:
-    changed = EXACT_LABELS.changed(parse_weights(['cycle=0.1', ' trust =0']))
+    changed = EXACT_LABELS.changed(parse_weights(['cycle=0.1', ' trust =0'])).weights
     assert (changed.cycle, changed.trust, changed.field) == (0.1, 0.0, 1.0)
     with pytest.raises(ConfigError, match=r"unknown loss 'cicle'; known: action, cycle, field, .*Did you mean 'cycle'\?"):
         EXACT_LABELS.changed({'cicle': 1.0})

@@ -23,7 +23,7 @@ from vera_jidm.solve.joint_step import SolveSettings
 from vera_jidm.solve.rows import pool_to_cells
 from vera_jidm.training.dataset import STEP_RANGE, find_pairs, label_moments, split_recordings
 from vera_jidm.training.evaluation import evaluate_field
-from vera_jidm.training.loss_weights import ESTIMATED_LABELS, EXACT_LABELS, LossSettings
+from vera_jidm.training.loss_weights import ESTIMATED_LABELS, EXACT_LABELS
 from vera_jidm.training.pipeline import Trained, evaluate_idm, train_idm
 from vera_jidm.training.recipe import DataOptions, Recipe
 from vera_jidm.training.recording import Recording, find_recordings, read_recording
@@ -32,7 +32,7 @@ from vera_jidm.training.trainer import TrainingOptions
 SIZE, BASE, LENGTHS = 64, np.array([31.5, 45.0]), (18.0, 14.0)
 ROBOT = """
 name: toy
-description: two links in a plane
+summary: two links in a plane
 base_frame: base
 limit_scale: {velocity: 1.0, acceleration: 1.0, jerk: 1.0}
 joints:
@@ -299,7 +299,7 @@ def test_evaluation_scores_known_fields_as_worked_out_by_hand(toy: Embodiment, f
 def _train(toy: Embodiment, folder: Path, tmp_path: Path, steps: int, **changes: Any) -> Trained:
     options = TrainingOptions(minutes=steps / 60, batch=8, check_every_s=steps / 2, learning_rate=4e-3, **changes.pop('options', {}))
     labels = changes.pop('labels', ToyScene())
-    weights = EXACT_LABELS if labels else ESTIMATED_LABELS
+    losses = EXACT_LABELS if labels else ESTIMATED_LABELS
     return train_idm(
         toy,
         folder,
@@ -309,7 +309,7 @@ def _train(toy: Embodiment, folder: Path, tmp_path: Path, steps: int, **changes:
         labels=labels,
         recipe=Recipe(
             training=options,
-            losses=LossSettings(weights=weights.changed(changes.pop('weights', {}))),
+            losses=losses.changed(changes.pop('weights', {})),
             data=DataOptions(moments=120, pairs=60),
         ),
         command='vera train idm --robot toy',

@@ -15,9 +15,29 @@ from vera_jidm.jacobian.model import JacobianModel
 
 KEPT = 3
 """Sets of pictures whose field is kept until their flow arrives."""
+PATIENCE_NS = 200_000_000
+"""Pictures whose flow has not come after this long were not taken by flow_node."""
 
 _Pictures = Mapping[str, RgbArray]
 _Fields = Mapping[str, JacobianField]
+
+
+class Turns:
+    """Says on which pictures to begin: the newest, once flow_node is done with those before, and never on those whose flow has come already."""
+
+    def __init__(self) -> None:
+        self._begun_ns, self._awaits_flow = 0, False
+
+    def begin(self, stamp_ns: int) -> bool:
+        """Return whether it is the turn of the pictures of a stamp, and count them as begun if so."""
+        if stamp_ns in (0, self._begun_ns) or (self._awaits_flow and 0 < stamp_ns - self._begun_ns < PATIENCE_NS):
+            return False
+        self._begun_ns, self._awaits_flow = stamp_ns, True
+        return True
+
+    def flow_came(self, stamp_ns: int) -> None:
+        """Take in that the flow of pictures has come: they need not be begun any more, and the next ones may be."""
+        self._begun_ns, self._awaits_flow = max(self._begun_ns, stamp_ns), False
 
 
 class FieldAhead:

@@ -16,6 +16,9 @@ ARROW_STEP_PX = 6
 STRONG_FLOW_PX = 6.0
 """Flow that gets the warmest arrow."""
 TRUSTED = 0.3
+MOSAIC_COLUMNS = 4
+MOSAIC_BYTES = 400_000
+"""A picture that is larger than half a megabyte does not fit in the shared memory of Fast DDS, and sent otherwise pieces of it get lost."""
 
 
 def draw_flow(rgb: RgbArray, flow: FloatArray, confidence: FloatArray | None = None, *, scale: int = 2, least_px: float = 0.5) -> RgbArray:
@@ -82,15 +85,38 @@ def _direction_colours(motion: FloatArray, strongest: float) -> RgbArray:
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
 
 
-def field_mosaic(rgb: RgbArray, field: JacobianField, *, columns: int = 4) -> RgbArray:
-    """Return all joints of a field side by side, each with its number, shape (rows * H, columns * W, 3), uint8."""
-    height, width = rgb.shape[:2]
+def field_mosaic(rgb: RgbArray, field: JacobianField, *, columns: int = MOSAIC_COLUMNS, shrink: float = 1.0) -> RgbArray:
+    """Return all joints of a field side by side, each with its number, shape (rows * H * shrink, columns * W * shrink, 3), uint8."""
+    height, width = (int(side * shrink) for side in rgb.shape[:2])
     joints = field.jacobian.shape[3]
     tiles = -(-joints // columns) * columns
     mosaic = np.zeros((tiles // columns * height, columns * width, 3), np.uint8)
     for joint in range(joints):
-        tile = draw_field(rgb, field, joint, scale=1)
+        tile = cv2.resize(draw_field(rgb, field, joint, scale=1), (width, height), interpolation=cv2.INTER_AREA)
         cv2.putText(tile, str(joint + 1), (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
         row, column = divmod(joint, columns)
         mosaic[row * height : (row + 1) * height, column * width : (column + 1) * width] = tile
     return mosaic
+
+
+def mosaic_shrink(tiles: int, size: tuple[int, int]) -> float:
+    """Return how much smaller the tiles of `size` (height, width) have to be for all of them to fit in one message, 0..1."""
+    return float(min(1.0, np.sqrt(MOSAIC_BYTES / (3 * tiles * size[0] * size[1]))))
+
+
+def mosaic_tile(mosaic: RgbArray, *, view: int, views: int, joint: int, joints: int, columns: int = MOSAIC_COLUMNS) -> RgbArray:
+    """Return one tile of the mosaics of all views stacked on each other, shape (H, W, 3), uint8.
+
+    Args:
+        mosaic: `field_mosaic` of every view, one above the other.
+        view: Index of the view.
+        views: Number of views.
+        joint: Index of the joint.
+        joints: Number of joints.
+        columns: As given to `field_mosaic`.
+    """
+    rows = -(-joints // columns)
+    height, width = mosaic.shape[0] // (views * rows), mosaic.shape[1] // columns
+    row, column = divmod(joint, columns)
+    top = (view * rows + row) * height
+    return np.ascontiguousarray(mosaic[top : top + height, column * width : (column + 1) * width])

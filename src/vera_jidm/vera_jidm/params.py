@@ -7,7 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from vera_core.parameter import param
+from vera_core.parameter import NodeParams, param
+from vera_jidm.executability import WatchSettings
 from vera_jidm.flow.dis import DisSettings
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.flow.photometric import PhotometricSettings
@@ -20,6 +21,7 @@ _DIS = DisSettings()
 _FOLLOW = FollowSettings()
 _PIPELINE = PipelineSettings()
 _SOLVE = SolveSettings()
+_WATCH = WatchSettings()
 
 
 def _picked(owner: Any, wanted: type[Any], **extra: Any) -> Any:
@@ -29,7 +31,7 @@ def _picked(owner: Any, wanted: type[Any], **extra: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowParams:
+class FlowParams(NodeParams):
     """Parameters of flow_node."""
 
     robot: str = field(default='panda', metadata=param('name of a shipped robot or path of a robot file'))
@@ -74,6 +76,8 @@ class FlowParams:
         default=_FOLLOW.linger_s, metadata=param('a plan is dropped this long after its end', unit='s', low=0.0, high=600.0, live=True)
     )
 
+    await_verdict: bool = field(default=True, metadata=param('follow a plan only once jidm_node has found that the robot can do it'))
+
     def make_estimator(self) -> FlowEstimator:
         """Return the estimator with the settings that are its own.
 
@@ -93,7 +97,7 @@ class FlowParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JidmParams:
+class JidmParams(NodeParams):
     """Parameters of jidm_node."""
 
     robot: str = field(default='panda', metadata=param('name of a shipped robot or path of a robot file'))
@@ -138,6 +142,23 @@ class JidmParams:
         metadata=param('a picture may be this far from the stamp of the flow', unit='s', low=0.0, high=1.0, live=True),
     )
     photometric_refinement: bool = field(default=False, metadata=param('refine the joint step on the planned pictures themselves'))
+
+    check_plans: bool = field(
+        default=True, metadata=param('look at every plan before its first step, and at every step, and say whether the robot can do it')
+    )
+    drop_residual_ratio: float = field(
+        default=_WATCH.residual_ratio,
+        metadata=param(
+            'a plan is dropped when joint motion leaves more than this share of the flow; above 1: never', low=0.1, high=1.01, live=True
+        ),
+    )
+    drop_memory_s: float = field(
+        default=_WATCH.memory_s, metadata=param('time over which that share is averaged', unit='s', low=0.05, high=60.0, live=True)
+    )
+
+    def watch_settings(self) -> WatchSettings:
+        """Return the part that concerns plans on their way."""
+        return WatchSettings(residual_ratio=self.drop_residual_ratio, memory_s=self.drop_memory_s)
 
     def pipeline_settings(self) -> PipelineSettings:
         """Return the part that concerns the inversion."""

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from vera_core.types import FlowField, Frame, JacobianField, JointVelocity, Robo
 from vera_jidm.flow.photometric import PhotometricSettings, refine_joint_step
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.solve import SolveSettings, solve_joint_step
+from vera_jidm.solve.joint_step import NOISE_FLOOR_PX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def invert_flow(
         )
     fields = model.predict({view: frames[view].rgb for view in flow.flow}, state.position)
     lower, upper = step_bounds(state.position, flow.dt_s, robot, settings)
-    step = solve_joint_step(fields, flow, settings=settings.solve, lower=lower, upper=upper)
+    step = solve_joint_step(fields, flow, settings=solve_settings(robot, settings.solve), lower=lower, upper=upper)
     delta_q = step.delta_q
     if settings.photometric is not None and planned is not None:
         source = {view: frames[view].rgb for view in flow.flow}
@@ -106,6 +107,14 @@ def invert_flow(
         at_plan_end=flow.at_plan_end,
     )
     return Inversion(velocity=velocity, fields=fields)
+
+
+def solve_settings(robot: Embodiment, settings: SolveSettings) -> SolveSettings:
+    """Return the settings with the damping of each joint that the robot file expects larger or smaller steps of; unchanged where the damping is given."""
+    steps = [joint.expected_step for joint in robot.joints]
+    if settings.joint_ridge or not any(steps):
+        return settings
+    return replace(settings, joint_ridge=tuple((NOISE_FLOOR_PX / step) ** 2 if step else settings.ridge for step in steps))
 
 
 def step_bounds(position: FloatArray, dt_s: float, robot: Embodiment, settings: PipelineSettings) -> tuple[FloatArray, FloatArray]:

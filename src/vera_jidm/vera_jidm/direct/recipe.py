@@ -26,7 +26,7 @@ from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.solve.joint_step import SolveSettings, solve_joint_step
 from vera_jidm.training.checkpoint import Progress
 from vera_jidm.training.evaluation import MotionRecovery, motion_recovery
-from vera_jidm.training.loss_weights import ESTIMATED_LABELS, LossSettings
+from vera_jidm.training.loss_weights import ESTIMATED_LABELS
 from vera_jidm.training.objective import Data, FieldObjective
 from vera_jidm.training.trainer import Observer, TrainingOptions, seed_everything, train
 
@@ -68,8 +68,7 @@ def train_estimator(
     config = FieldConfig.for_robot(robot)
     if method == 'field':
         data, unseen = (Data(moments=None, pairs=pairs.for_field(labels)) for pairs in (training, validation))
-        settings = LossSettings(weights=ESTIMATED_LABELS)
-        objective = FieldObjective(config, data, unseen, settings=settings, batch=options.batch, rng=rng)
+        objective = FieldObjective(config, data, unseen, settings=ESTIMATED_LABELS, batch=options.batch, rng=rng)
         network, progress = train(make_network(config), objective, folder, options, observe=observe, clock=clock)
         field = NetworkField(config, field_engine(network))
         ridge = choose_ridge(field, validation, labels, robot.view_names)

@@ -41,6 +41,8 @@ class DisSettings:
     """1, or 2 to search pictures of twice the size, made by cubic interpolation: .24 in 42 ms."""
     matched_sharpness: bool = True
     """Blur the sharper of the two pictures first (see sharpness.py)."""
+    checked: bool = True
+    """Go back as well and trust what comes back; without it every pixel is trusted, at half the cost."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -57,6 +59,14 @@ class DisSettings:
 
 QUICK = DisSettings(finest_scale=1, gradient_steps=12, matched_sharpness=False)
 """Rough and cheap: enough to tell how much motion there is between two frames of a plan."""
+
+
+ONE_WAY = DisSettings(finest_scale=1, gradient_steps=12, matched_sharpness=False, checked=False)
+"""The cheapest: for two real pictures shortly after each other, where hardly anything is hidden in between."""
+
+
+FINE_ONE_WAY = DisSettings(gradient_steps=12, matched_sharpness=False, checked=False)
+"""The same down to the pixel, for small parts that move by fractions of one: 2.2 instead of 0.6 ms for 128 x 128 px."""
 
 
 class DisFlow:
@@ -83,8 +93,10 @@ class DisFlow:
             first, second = match_sharpness(first, second)
         if self.settings.upsample > 1:
             first, second = (_enlarge(grey, self.settings.upsample) for grey in (first, second))
-        forward, backward = (shrink_flow(self._search(*pair), source.shape[:2]) for pair in ((first, second), (second, first)))
-        return forward, round_trip_confidence(forward, backward)
+        forward = shrink_flow(self._search(first, second), source.shape[:2])
+        if not self.settings.checked:
+            return forward, np.ones(source.shape[:2], np.float32)
+        return forward, round_trip_confidence(forward, shrink_flow(self._search(second, first), source.shape[:2]))
 
     def _search(self, first: Array, second: Array) -> FloatArray:
         # OpenCV's stubs do not know that None means: no first guess.

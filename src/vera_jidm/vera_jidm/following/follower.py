@@ -13,7 +13,7 @@ from vera_core.errors import ConfigError, Refusal
 from vera_core.shapes import FloatArray
 from vera_core.types import FlowField, Frame, VideoPlan
 from vera_jidm.flow.estimator import FlowEstimator
-from vera_jidm.following.motion import lost_share, motion_to_end, moving_px
+from vera_jidm.following.motion import entry_s, lost_share, motion_to_end, moving_px
 from vera_jidm.following.plan_clock import Aim, PlanClock
 
 TRACKED_SHARE, LOST_SHARE = 0.4, 0.6
@@ -92,6 +92,7 @@ class PlanFollower:
         self._quick_estimator = quick_estimator
         self._settings = settings or FollowSettings()
         self._next: VideoPlan | None = None
+        self._next_to_end_px: FloatArray | None = None
         self._followed: _Followed | None = None
 
     @property
@@ -108,9 +109,23 @@ class PlanFollower:
         """Plan followed at present, 0 when none."""
         return self._followed.plan.plan_id if self._followed else 0
 
-    def set_plan(self, plan: VideoPlan) -> None:
-        """Hand over a plan; the next step follows it in place of the present one."""
-        self._next = plan
+    def set_plan(self, plan: VideoPlan, to_end_px: FloatArray | None = None) -> None:
+        """Hand over a plan; the next step follows it in place of the present one.
+
+        Args:
+            plan: The plan.
+            to_end_px: What `motion_to_end` says of it, where somebody has measured that already; it takes as long as several steps.
+        """
+        self._next, self._next_to_end_px = plan, to_end_px
+
+    def drop(self, *, plan_id: int, task_id: int) -> bool:
+        """Follow a plan no further; return whether it was the one in force."""
+        if self._next is not None and (self._next.plan_id, self._next.task_id) == (plan_id, task_id):
+            self._next = None
+        if self._followed is None or (self._followed.plan.plan_id, self._followed.plan.task_id) != (plan_id, task_id):
+            return False
+        self._followed = None
+        return True
 
     def end_task(self, task_id: int) -> None:
         """Forget the plans of a task that has ended: its last picture is no place to go any more."""
@@ -134,7 +149,7 @@ class PlanFollower:
                 self._next = None  # the plan before it goes on
             return refusal
         now_ns = min(frames[view].stamp_ns for view in plan.frames)
-        followed = self._take_over_or_advance(now_ns)
+        followed = self._take_over_or_advance(frames, now_ns)
         late_s = (now_ns - plan.stamp_ns) * 1e-9 - plan.duration_s
         if late_s > self._settings.linger_s:
             return Refusal(
@@ -191,10 +206,13 @@ class PlanFollower:
             )
         return None
 
-    def _take_over_or_advance(self, now_ns: int) -> _Followed:
+    def _take_over_or_advance(self, frames: Mapping[str, Frame], now_ns: int) -> _Followed:
         if self._next is not None:
             plan, self._next = self._next, None
-            self._followed = _Followed(plan, PlanClock(plan, now_ns), motion_to_end(plan, self._quick_estimator))
+            to_end_px = motion_to_end(plan, self._quick_estimator) if self._next_to_end_px is None else self._next_to_end_px
+            clock = PlanClock(plan, now_ns)
+            clock.tau_s = entry_s(plan, {view: frames[view].rgb for view in plan.frames}, clock.tau_s, self._quick_estimator)
+            self._followed = _Followed(plan, clock, to_end_px)
             return self._followed
         assert self._followed is not None, 'step() comes here only with a plan'
         self._followed.clock.advance(now_ns, self._followed.rate)

@@ -21,6 +21,10 @@ TRUSTED = 0.3
 """Pixels with less confidence than this are not asked."""
 DIRECT_PX = 6.0
 """Up to a path of this length, flow between two planned frames is measured in one go; beyond, it is added up frame by frame."""
+ENTRY_PX = 1.0
+"""A robot this near to where a plan says that it should be is there."""
+ENTRY_LOOKS = 4
+"""Planned frames that are compared with the real picture when a plan is taken over, at most."""
 SHARE = 0.05
 CHANGED_GREY = 12.0
 """Pixels that differ by more than this after a 3 x 3 blur have changed, 0..255."""
@@ -37,8 +41,10 @@ def moving_px(flow: Mapping[str, FloatArray], confidence: Mapping[str, FloatArra
 
 def _moving_px_of_view(flow: FloatArray, confidence: FloatArray) -> float:
     length = np.linalg.norm(flow, axis=-1)[confidence > TRUSTED]
-    rank = max(SMALLEST_PART, int(SHARE * np.count_nonzero(length > MOVING_PX)))
-    return float(np.partition(length, -rank)[-rank]) if len(length) >= rank else 0.0
+    moving = length[length > MOVING_PX]
+    rank = max(SMALLEST_PART, int(SHARE * len(moving)))
+    ranked = moving if len(moving) >= rank else length  # much of a picture stands still, and ranking equal numbers takes long
+    return float(np.partition(ranked, -rank)[-rank]) if len(ranked) >= rank else 0.0
 
 
 def lost_share(source: Mapping[str, RgbArray], target: Mapping[str, RgbArray], confidence: Mapping[str, FloatArray]) -> float:
@@ -59,6 +65,37 @@ def _lost_share_of_view(source: RgbArray, target: RgbArray, confidence: FloatArr
 
 def _blurred_grey(rgb: RgbArray) -> Array:
     return np.asarray(cv2.blur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), (3, 3)))
+
+
+def entry_s(plan: VideoPlan, pictures: Mapping[str, RgbArray], due_s: float, estimator: FlowEstimator) -> float:
+    """Return the time on a plan at which to begin to follow it, 0..due_s, s: where the robot is, not where the clock says that it should be.
+
+    A plan says where the robot would be by now had it done as dreamt since the real picture of frame 0. Meanwhile it followed another plan, or
+    waited. To begin further on than it has come would ask it to catch up at once: a jump of the wanted velocity.
+
+    Args:
+        plan: The plan.
+        pictures: View name to the newest real picture, shape (H, W, 3).
+        due_s: Time since frame 0, s.
+        estimator: Rough is enough.
+    """
+    last = int(np.ceil(due_s / plan.step_dt_s - 1e-6))
+    if last == 0:
+        return due_s
+    frames = sorted({round(share * last) for share in np.linspace(0.0, 1.0, min(last + 1, ENTRY_LOOKS))})
+    times = np.minimum(np.array(frames) * plan.step_dt_s, plan.duration_s)
+    ways = [_way_to(plan, pictures, frame, estimator) for frame in frames]
+    shortest = min(ways)
+    if np.interp(due_s, times, ways) <= shortest + ENTRY_PX:
+        return due_s
+    # The last moment before it is due at which the plan is near to where the robot is.
+    near = [time_s for time_s, way in zip(times, ways, strict=True) if way <= shortest + ENTRY_PX / 2]
+    return float(min(max(near), due_s))
+
+
+def _way_to(plan: VideoPlan, pictures: Mapping[str, RgbArray], frame: int, estimator: FlowEstimator) -> float:
+    pairs = {view: estimator.estimate(pictures[view], film[frame]) for view, film in plan.frames.items()}
+    return moving_px({view: pair[0] for view, pair in pairs.items()}, {view: pair[1] for view, pair in pairs.items()})
 
 
 def motion_to_end(plan: VideoPlan, estimator: FlowEstimator) -> FloatArray:

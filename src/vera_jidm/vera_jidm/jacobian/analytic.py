@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import mujoco
@@ -117,6 +118,7 @@ class AnalyticField:
         self._joints = np.array([_joint_id(model, name) for name in names])
         self._slides = model.jnt_type[self._joints] == mujoco.mjtJoint.mjJNT_SLIDE.value
         self._moves = np.stack([_descendants(model, int(model.jnt_bodyid[joint])) for joint in self._joints])
+        self._followers = _followers(model, self._joints)
         roots = np.unique(model.body_rootid[model.jnt_bodyid[self._joints]])
         self._of_robot = np.isin(model.body_rootid, roots)
         self._base = _body_id(model, base) if base else 0
@@ -145,6 +147,9 @@ class AnalyticField:
         data = self._data
         data.qpos[:] = self._model.qpos0
         data.qpos[self._model.jnt_qposadr[self._joints]] = position
+        for follower in self._followers:
+            rest = self._model.qpos0[self._model.jnt_qposadr[self._joints[follower.column]]]
+            data.qpos[self._model.jnt_qposadr[follower.joint]] += follower.offset + follower.rate * (position[follower.column] - rest)
         mujoco.mj_kinematics(self._model, data)
         return {view: self._field(view, camera) for view, camera in self._cameras.items()}
 
@@ -179,8 +184,12 @@ class AnalyticField:
         """Return dP/dq of surface points, shape (N, n, 3), m per rad or m, for points (N, 3) in the world on bodies (N,)."""
         axes, anchors = self._data.xaxis[self._joints], self._data.xanchor[self._joints]
         turning = np.cross(axes[None], points[:, None] - anchors[None])
-        velocity = np.where(self._slides[:, None], axes, turning)
-        return np.asarray(velocity * self._moves[:, bodies].T[:, :, None])
+        velocity = np.where(self._slides[:, None], axes, turning) * self._moves[:, bodies].T[:, :, None]
+        for follower in self._followers:
+            axis, anchor = self._data.xaxis[follower.joint], self._data.xanchor[follower.joint]
+            moved = axis if follower.slides else np.cross(axis, points - anchor)
+            velocity[:, follower.column] += follower.rate * moved * follower.moves[bodies][:, None]
+        return np.asarray(velocity)
 
     def _silhouette(self) -> Silhouette:
         """Return this thread's drawing; what moves by itself is left out because nobody measures where it is."""
@@ -190,6 +199,42 @@ class AnalyticField:
             self._drawings.silhouette = Silhouette(model, self._of_robot | still, self._robot.working_size)
         silhouette: Silhouette = self._drawings.silhouette
         return silhouette
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Follower:
+    """A joint of the model that follows one of the robot's, as the fingers of a gripper follow its motor."""
+
+    joint: int
+    """Its id in the model."""
+    column: int
+    """Which of the robot's joints it follows."""
+    offset: float
+    """rad or m"""
+    rate: float
+    """Its motion per motion of that joint, rad or m per rad or m."""
+    slides: bool
+    moves: Array
+    """Which bodies it carries, shape (bodies,), bool."""
+
+
+def _followers(model: mujoco.MjModel, joints: Array) -> tuple[_Follower, ...]:
+    """Return what the model's equality constraints between two joints make follow `joints`; of a curved relation the straight part."""
+    found = []
+    for index in np.flatnonzero((model.eq_type == mujoco.mjtEq.mjEQ_JOINT.value) & (model.eq_active0 == 1)):
+        joint, column = int(model.eq_obj1id[index]), np.flatnonzero(joints == model.eq_obj2id[index])
+        if len(column) and joint not in joints:
+            found.append(
+                _Follower(
+                    joint=joint,
+                    column=int(column[0]),
+                    offset=float(model.eq_data[index, 0]),
+                    rate=float(model.eq_data[index, 1]),
+                    slides=model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_SLIDE.value,
+                    moves=_descendants(model, int(model.jnt_bodyid[joint])),
+                )
+            )
+    return tuple(found)
 
 
 def _joint_id(model: mujoco.MjModel, name: str) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from vera_core.shapes import FloatArray
 from vera_jidm.solve.bounded import solve_bounded
-from vera_jidm.solve.damped_least_squares import NormalSystem, Ridge, normal_system
+from vera_jidm.solve.damped_least_squares import NormalSystem, Ridge, normal_system, project, weighted_gram
 from vera_jidm.solve.rows import Rows, squared_length
 
 COARSE_ROWS = 1024
@@ -59,7 +59,8 @@ def huber_weights(squared_error: FloatArray, huber_delta_px: float) -> FloatArra
 def solve_robust(rows: Rows, cost: RobustCost, *, iterations: int) -> RobustSolution:
     """Minimise the robust cost by a few reweighted solves.
 
-    From `LARGE` times `COARSE_ROWS` on the reweighting runs on every k-th row pair, and the last reweighted solve is on all of them.
+    From `LARGE` times `COARSE_ROWS` on the reweighting runs on every k-th row pair, and the last reweighted solve is on all of them, with its
+    matrix in float32.
 
     Args:
         rows: The stacked rows.
@@ -68,31 +69,32 @@ def solve_robust(rows: Rows, cost: RobustCost, *, iterations: int) -> RobustSolu
     """
     stride = len(rows) // COARSE_ROWS
     if stride < LARGE or iterations == 0:
-        solution = _solve(rows, cost)
+        solution = _solved(normal_system(rows), cost)
         for _ in range(iterations):
-            solution = _solve(_reweighted(rows, solution.delta_q, cost.huber_delta_px), cost)
+            solution = _solved(_system_near(rows, solution.delta_q, cost.huber_delta_px, np.float64), cost)
         return solution
     start = solve_robust(rows.every(stride), replace(cost, ridge=cost.ridge / stride), iterations=iterations - 1)
-    return _solve(_reweighted(rows, start.delta_q, cost.huber_delta_px), cost)
+    return _solved(_system_near(rows, start.delta_q, cost.huber_delta_px, np.float32), cost)
 
 
-def _reweighted(rows: Rows, delta_q: FloatArray, huber_delta_px: float) -> Rows:
-    """Return rows whose plain least squares is the next step towards the minimum of the robust cost.
+def _system_near(rows: Rows, delta_q: FloatArray, huber_delta_px: float, precision: type[np.floating]) -> NormalSystem:
+    """Return the system whose solution is the next step towards the minimum of the robust cost: ``matrix delta_q + slope`` as its vector.
 
-    Rows inside delta stay. A row outside gets half of its Huber weight and twice its error: the slope of the cost is right, and the
-    curvature is the mean of that of ``2 delta |r|`` along the row's error (none) and across it (all), where ordinary reweighting takes all.
-    So each solve is nearly a Newton step and leaves a tenth of what an ordinary one does; and as an ordinary one is a descent step with a
-    curvature at most twice as large, the cost cannot rise: ``g'd + d'Md/2 <= g'd + d'Hd <= 0`` for M <= 2 H.
+    Rows inside delta count in full. A row outside gives the slope of its Huber cost, and as curvature the mean of that of ``2 delta |r|``
+    along the row's error (none) and across it (all), where ordinary reweighting takes all. So each solve is nearly a Newton step and leaves a
+    tenth of what an ordinary one does; and as an ordinary one is a descent step with a curvature at most twice as large, the cost cannot
+    rise: ``g'd + d'Md/2 <= g'd + d'Hd <= 0`` for M <= 2 H.
+
+    The slope is always float64. The matrix may be summed in float32, a relative error of 1e-7: it acts only on the step from `delta_q`.
     """
     error = rows.error(delta_q)
     huber = huber_weights(squared_length(error), huber_delta_px)
-    outside = np.flatnonzero(huber < 1.0)
-    flow, weights = rows.flow.copy(), rows.weights * huber
-    flow[outside] += error[outside]
-    weights[outside] *= 0.5
-    return Rows(jacobian=rows.jacobian, flow=flow, weights=weights)
+    weights = rows.weights * huber
+    slope = project(rows, error, weights)
+    weights[huber < 1.0] *= 0.5
+    matrix = weighted_gram(rows.jacobian, weights, precision)
+    return NormalSystem(matrix=matrix, vector=matrix @ delta_q + slope)
 
 
-def _solve(rows: Rows, cost: RobustCost) -> RobustSolution:
-    system = normal_system(rows)
+def _solved(system: NormalSystem, cost: RobustCost) -> RobustSolution:
     return RobustSolution(delta_q=solve_bounded(system, cost.ridge, cost.lower, cost.upper), system=system)

@@ -65,19 +65,13 @@ class LossWeights:
         return any((self.there_and_back, self.halves))
 
 
-EXACT_LABELS = LossWeights()
-"""Weights for training on the exact field."""
-ESTIMATED_LABELS = LossWeights(field=0.0, inverse=0.0, flow=1.0)
-"""Weights for training on estimated flow alone."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossSettings:
     """Weights of the terms and what else shapes them."""
 
-    weights: LossWeights = EXACT_LABELS
+    weights: LossWeights = LossWeights()
     ridge: float = SolveSettings().ridge
-    """Ridge of action and cycle, px²/rad²; the running system's."""
+    """Ridge of the action, inverse and cycle losses, px²/rad²; the running system's by default."""
     charbonnier_px: float = 0.0
     """Length from which errors of motion count linearly, px [VERA, Eq. 5]; 0: squared errors. With most cells at rest a small value teaches
     the field to be zero."""
@@ -95,6 +89,17 @@ class LossSettings:
         for name in ('action_from', 'inverse_from'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f'{name} is {getattr(self, name)}; it must be in [0, 1]')
+
+    def changed(self, changes: Mapping[str, float]) -> LossSettings:
+        """Return a copy with other weights; raises as LossWeights.changed."""
+        return dataclasses.replace(self, weights=self.weights.changed(changes))
+
+
+EXACT_LABELS = LossSettings()
+"""For training on the exact field."""
+ESTIMATED_LABELS = LossSettings(weights=LossWeights(field=0.0, inverse=0.0, flow=1.0, action=1.0), ridge=1000.0, action_from=0.1)
+"""For training on flow alone. Flow is dominated by the joints that move much of the picture; only the action loss tells the columns of the others,
+so it comes in early and counts in full, with a ridge that keeps its gradient tame while they are still wrong."""
 
 
 def parse_weights(options: Sequence[str]) -> dict[str, float]:

@@ -34,7 +34,7 @@ error over trusted squared motion: the running system's .17; in pictures of twic
 class DataOptions:
     """How much of the recordings is used."""
 
-    moments: int = 12000
+    moments: int = 30000
     """Moments that get an exact label, at most; spread evenly."""
     pairs: int = 3000
     """Moments from which flow is estimated, at most: to a later one, and with estimated labels also to an earlier one."""
@@ -44,6 +44,8 @@ class DataOptions:
             raise ConfigError(f'moments is {self.moments} and pairs is {self.pairs}; both must be at least 1')
 
 
+ESTIMATED_DATA = DataOptions(pairs=8000)
+"""Where flow is all there is to learn from, more of it is looked at."""
 VALIDATION_DATA = DataOptions(moments=150, pairs=100)
 """What the checks during a training look at, at most."""
 

@@ -78,12 +78,19 @@ def read_recording(path: Path, robot: Embodiment) -> Recording:
             reader = make_reader(stream, decoder_factories=[DecoderFactory()])
             for entry in reader.iter_metadata():
                 raw.metadata.update(entry.metadata)
-            for decoded in reader.iter_decoded_messages():
+            summary = reader.get_summary()
+            topics.update(channel.topic for channel in (summary.channels.values() if summary is not None else ()))
+            for decoded in reader.iter_decoded_messages(topics=_wanted(robot)):
                 topics.add(decoded.channel.topic)
                 _take(decoded.channel.topic, decoded.decoded_message, robot, raw)
     except (McapError, OSError, ValueError, EOFError, struct.error) as error:
         raise ConfigError(f'{path} cannot be read: {type(error).__name__}: {error}; record it again with: vera collect') from error
     return _aligned(path, raw, robot, topics)
+
+
+def _wanted(robot: Embodiment) -> list[str]:
+    pictures = [topic for view in robot.views for topic in (view.image_topic, f'{view.image_topic}/compressed')]
+    return [robot.driver.joint_states_topic, *pictures]
 
 
 def _take(topic: str, message: Any, robot: Embodiment, raw: _Raw) -> None:

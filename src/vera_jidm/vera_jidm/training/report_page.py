@@ -55,7 +55,7 @@ def render_report(content: ReportInput) -> str:
     robot, labels = content.robot, str(content.metadata.get('labels', 'unknown'))
     title = f'Jacobian field of {robot.name}'
     sections = [
-        f'<h1>{escape(title)}</h1><p>{escape(robot.description)}</p>',
+        f'<h1>{escape(title)}</h1><p>{escape(robot.summary)}</p>',
         _summary(content, labels),
         _section(
             'Learning', 'Losses over core time; those of unseen recordings are 1.0 for a field that is zero everywhere.', [_curves(content)]

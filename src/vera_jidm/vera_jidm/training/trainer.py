@@ -58,7 +58,7 @@ class TrainingOptions:
     minutes: float = 18.0
     """Time of one core for the steps themselves, min: the same result on a busy machine, only later. Reading and labelling come before."""
     seed: int = 0
-    batch: int = 8
+    batch: int = 16
     """Pictures per step."""
     learning_rate: float = 3e-3
     average_decay: float = 0.999
