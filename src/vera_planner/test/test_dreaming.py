@@ -45,7 +45,7 @@ def test_task_is_planned_followed_and_planned_again() -> None:
     first = core.next_request(10 * S, plans_once=False)
     assert first is not None and (first.plan_id, first.seed, first.prompt) == (1, 7, 'touch it')
     assert core.state is PlannerState.PLANNING
-    assert core.on_plan(answer(first)) and core.state is PlannerState.FOLLOWING
+    assert core.on_plan(answer(first)) is not None and core.state is PlannerState.FOLLOWING
     for k in range(1, 21):
         now = 10 * S + k * S // 10
         show(core, now)
@@ -62,7 +62,7 @@ def test_plan_of_a_task_that_ended_meanwhile_is_not_published() -> None:
     request = core.next_request(10 * S, plans_once=False)
     assert request is not None
     core.on_task(1, 'touch it', 10 * S, is_active=False)
-    assert not core.on_plan(answer(request)) and core.state is PlannerState.IDLE
+    assert core.on_plan(answer(request)) is None and core.state is PlannerState.IDLE
 
 
 def test_silent_executive_ends_the_task_in_words() -> None:
@@ -112,3 +112,109 @@ def test_task_fails_at_once_while_the_backend_cannot_be_loaded() -> None:
     assert core.state is PlannerState.FAILED and 'truncated' in core.text
     core.on_available()
     assert core.state is PlannerState.WAITING
+
+
+# Verdicts.
+
+
+def told(core: Dreaming, plan_id: int, *, accepted: bool, now_s: float = 10.0, reason: str = 'frame 4 jumps') -> None:
+    core.on_verdict(1, plan_id, round(now_s * S), is_accepted=accepted, reason='' if accepted else reason)
+
+
+def dreamt(core: Dreaming, now_s: float = 10.0) -> PlanRequest:
+    """Let one plan be dreamt, which has to be due."""
+    show(core, round(now_s * S))
+    core.on_task(1, 'touch it', round(now_s * S), is_active=True)
+    request = core.next_request(round(now_s * S), plans_once=False)
+    assert request is not None
+    assert core.on_plan(answer(request)) is not None
+    return request
+
+
+def test_a_refused_plan_is_dreamt_again_with_another_seed_as_a_sample() -> None:
+    core = dreaming()
+    first = dreamt(core)
+    assert not first.is_sample
+    told(core, first.plan_id, accepted=False)
+    assert core.state is PlannerState.PLANNING and 'plan 1 was refused (1 of 3)' in core.text and 'frame 4 jumps' in core.text
+    second = dreamt(core)
+    assert second.is_sample and second.seed == first.seed + 1
+    told(core, second.plan_id, accepted=True)
+    assert core.state is PlannerState.FOLLOWING and core.plans_refused == 1
+    assert core.next_request(10 * S, plans_once=False) is None
+
+
+def test_after_so_many_refusals_the_task_is_refused_with_the_last_reason() -> None:
+    core = dreaming()
+    for k in range(3):
+        told(core, dreamt(core).plan_id, accepted=False, reason=f'reason {k}')
+    assert core.state is PlannerState.REFUSED
+    assert '3 plans in a row cannot be carried out by this robot' in core.text and 'reason 2' in core.text
+    assert core.next_request(10 * S, plans_once=False) is None
+    # The next task begins anew.
+    core.on_task(2, 'touch it', 10 * S, is_active=True)
+    assert core.next_request(10 * S, plans_once=False) is not None
+
+
+def test_while_a_plan_is_followed_refused_ones_do_not_end_the_task() -> None:
+    core = dreaming()
+    first = dreamt(core)
+    told(core, first.plan_id, accepted=True)
+    show(core, 12 * S)
+    core.task_timeout_s = 10.0
+    core.plan = None  # the period is over
+    for _ in range(3):
+        told(core, dreamt(core, 10.4).plan_id, accepted=False, now_s=10.4)
+    # The plan of answer() lasts 0.6 s.
+    assert core.state is PlannerState.FOLLOWING and 'plan 1 goes on, 3 newer ones were refused' in core.text
+    assert core.next_request(round(10.5 * S), plans_once=False) is None
+    core.plan = None
+    for _ in range(3):
+        told(core, dreamt(core, 11.0).plan_id, accepted=False, now_s=11.0)
+    assert core.state is PlannerState.REFUSED
+
+
+def test_a_plan_dropped_on_its_way_is_dreamt_again() -> None:
+    core = dreaming()
+    told(core, dreamt(core).plan_id, accepted=True)
+    told(core, 1, accepted=False, now_s=10.2, reason='only 3%')
+    assert core.state is PlannerState.PLANNING and 'only 3%' in core.text
+    assert dreamt(core, 10.3).is_sample
+    # Words about plans nobody knows change nothing.
+    told(core, 77, accepted=False)
+    core.on_verdict(9, 2, 10 * S, is_accepted=False, reason='of another task')
+    assert core.verdicts.refused == 1
+
+
+def test_candidates_are_dreamt_one_after_the_other_and_refused_together() -> None:
+    core = dreaming()
+    core.candidates = 3
+    first = [dreamt(core) for _ in range(3)]
+    assert [request.is_sample for request in first] == [False, True, True]
+    assert core.next_request(10 * S, plans_once=False) is None
+    told(core, 2, accepted=True)
+    told(core, 1, accepted=False, reason='plan 2 is better')
+    told(core, 3, accepted=False, reason='plan 2 is better')
+    assert core.verdicts.refused == 0 and core.next_request(10 * S, plans_once=False) is None
+    core.plan = None
+    for request in [dreamt(core) for _ in range(3)]:
+        told(core, request.plan_id, accepted=False)
+    assert core.verdicts.refused == 1 and core.verdicts.is_asked_again
+
+
+def test_a_planner_that_is_too_slow_says_that_the_arm_holds() -> None:
+    core = dreaming()
+    told(core, dreamt(core).plan_id, accepted=True)
+    core.plan, followed = None, core.plan
+    show(core, round(10.4 * S))
+    dream = core.next_request(round(10.4 * S), plans_once=False)
+    assert dream is not None
+    core.plan, core.state = followed, PlannerState.FOLLOWING
+    core.note_lateness(round(10.5 * S), dream)
+    assert core.state is PlannerState.FOLLOWING
+    core.note_lateness(round(12.6 * S), dream)
+    assert core.state is PlannerState.WAITING
+    assert 'the arm holds: plan 1 ended 2.0 s ago' in core.text and '2.2 s so far' in core.text
+    core.on_task(2, 'another', round(12.7 * S), is_active=True)
+    core.note_lateness(round(12.7 * S), dream)
+    assert core.state is PlannerState.WAITING and 'still dreams for task 1, which is over, 2.3 s so far' in core.text

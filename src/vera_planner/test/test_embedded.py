@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 
@@ -13,11 +14,14 @@ import torch
 
 from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError, ModelContractError, PlanningError
+from vera_core.goals import held_out_goals
 from vera_core.types import Frame
 from vera_planner.backends.embedded import EmbeddedPlanner
+from vera_planner.object_layer import find_object
 from vera_planner.planner import PlanRequest
 from vera_planner.prompts import COLOURS, HELD_OUT_WORDINGS
 from vera_planner.training.evaluate import locate, psnr
+from vera_planner.wordings import sentences
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
 SEEDS = (910001, 910002, 910003)
@@ -120,3 +124,53 @@ def test_options_out_of_range_are_refused() -> None:
         EmbeddedPlanner(sampling_steps=0)
     with pytest.raises(ConfigError, match='carried_frames is -1'):
         EmbeddedPlanner(carried_frames=-1)
+
+
+@pytest.fixture(scope='module')
+def pushes() -> Iterator[list]:
+    """Expert videos of pushes that no training saw, neither the goal nor the scene."""
+    from vera_sim.clips import make_clip
+    from vera_sim.world import World
+
+    world = World(load_embodiment('panda'))
+    made = []
+    for number, goal in enumerate(held_out_goals('push')):
+        with contextlib.suppress(ConfigError):  # the cube may be out of reach in this scene
+            made.append((goal, make_clip(world, 920_000 + number, goal=goal, with_masks=False)))
+    yield made
+    world.close()
+
+
+def test_a_dreamt_push_moves_the_cube_named_the_way_asked(planner: EmbeddedPlanner, pushes: list) -> None:
+    assert len(pushes) >= 3
+    right = []
+    for task_id, (goal, clip) in enumerate(pushes, start=1000):
+        prompt = sentences(goal, held_out=True)[task_id % 3]
+        frames = planner.plan(request(clip, prompt, task_id=task_id)).frames
+        again = dataclasses.replace(
+            request(clip, prompt, task_id=task_id), context=as_context({view: pictures[-3:] for view, pictures in frames.items()})
+        )
+        end = planner.plan(again).frames
+        moved, wanted = [], []
+        for view in planner.model.views:
+            query = planner._mover._query(goal.target)
+            place = [
+                find_object(planner.model.grounding.features(torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255), query)[
+                    0
+                ]
+                for picture in (frames[view][0], end[view][-1])
+            ]
+            moved.append(place[1] - place[0])
+            wanted.append(clip.moved_uv[view][-1][goal_index(goal)] - clip.moved_uv[view][0][goal_index(goal)])
+        moved, wanted = np.concatenate(moved), np.concatenate(wanted)
+        right.append(float(moved @ wanted / (np.linalg.norm(moved) * np.linalg.norm(wanted) + 1e-9)) > 0.7)
+    assert sum(right) >= len(right) - 1
+
+
+def goal_index(goal) -> int:
+    return COLOURS.index(goal.colour)
+
+
+def test_tasks_that_were_not_learned_and_pushes_without_a_way_are_refused(planner: EmbeddedPlanner, clips: list) -> None:
+    with pytest.raises(PlanningError, match='asks to stack, and the planner of panda has learned push and reach only'):
+        planner.plan(request(clips[0], 'stack the red cube on the blue cube', task_id=77))

@@ -47,8 +47,12 @@ class BackgroundMemory:
 
 def covered(alpha: FloatArray) -> Array:
     """Return where the robot is or nearly is, (H, W) bool."""
-    mask = (np.asarray(alpha) > HIDDEN).astype(np.uint8)
-    return np.asarray(cv2.dilate(mask, np.ones((2 * GROW_PX + 1, 2 * GROW_PX + 1), np.uint8)) > 0)
+    return grown(np.asarray(alpha) > HIDDEN)
+
+
+def grown(mask: Array) -> Array:
+    """Return a mask (H, W), bool, widened by GROW_PX."""
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * GROW_PX + 1, 2 * GROW_PX + 1), np.uint8)) > 0)
 
 
 def paint(layer: tuple[Tensor, Tensor], background: RgbArray) -> RgbArray:
@@ -57,17 +61,19 @@ def paint(layer: tuple[Tensor, Tensor], background: RgbArray) -> RgbArray:
     return composite(colour.permute(0, 2, 3, 1).numpy(), alpha.permute(0, 2, 3, 1).numpy(), background)
 
 
-def composite(colour: FloatArray, alpha: FloatArray, background: RgbArray) -> RgbArray:
-    """Lay robot layers over one background.
+def composite(colour: FloatArray, alpha: FloatArray, background: Array) -> RgbArray:
+    """Lay robot layers over one background, or each over its own.
 
     Args:
         colour: Shape (T, H, W, 3), 0..1.
         alpha: Shape (T, H, W, 1), 0..1.
-        background: Shape (H, W, 3), uint8.
+        background: Shape (H, W, 3) or (T, H, W, 3), 0..255.
 
     Returns:
         Pictures (T, H, W, 3), uint8, rounded.
     """
-    check_shapes(colour=(colour, 'T H W 3'), alpha=(alpha, 'T H W 1'), background=(background, 'H W 3'))
+    check_shapes(
+        colour=(colour, 'T H W 3'), alpha=(alpha, 'T H W 1'), background=(background, 'H W 3' if background.ndim == 3 else 'T H W 3')
+    )
     mixed = alpha * colour * 255.0 + (1.0 - alpha) * background.astype(np.float32)
     return np.asarray(np.clip(np.rint(mixed), 0, 255), dtype=np.uint8)

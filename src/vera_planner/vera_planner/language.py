@@ -50,15 +50,17 @@ class SentenceEncoder:
         self._kept.move_to_end(sentence)
         return self._kept[sentence]
 
-    @torch.no_grad()
     def encode_all(self, sentences: Sequence[str]) -> Tensor:
         """Return vectors of many sentences, shape (N, 384): the mean over token vectors, scaled to length one."""
         parts = []
         for start in range(0, len(sentences), 64):
-            tokens = self._tokenizer(
-                list(sentences[start : start + 64]), padding=True, truncation=True, max_length=128, return_tensors='pt'
-            )
-            states = self._model(**tokens).last_hidden_state
-            mask = tokens['attention_mask'][:, :, None].to(states.dtype)
-            parts.append(torch.nn.functional.normalize((states * mask).sum(dim=1) / mask.sum(dim=1), dim=1))
+            states, mask = self.tokens(sentences[start : start + 64])
+            parts.append(torch.nn.functional.normalize((states * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True), dim=1))
         return torch.cat(parts)
+
+    @torch.no_grad()
+    def tokens(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return the vectors of every token, shape (N, L, 384), and 1 where there is one, shape (N, L)."""
+        tokens = self._tokenizer(list(sentences), padding=True, truncation=True, max_length=128, return_tensors='pt')
+        states: Tensor = self._model(**tokens).last_hidden_state
+        return states, tokens['attention_mask'].to(states.dtype)

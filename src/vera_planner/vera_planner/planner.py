@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from vera_core.errors import PlanningError
@@ -13,6 +14,38 @@ from vera_core.types import Frame, VideoPlan
 
 MAX_PROMPT = 500
 """Longest sentence a planner takes, characters."""
+
+
+class DreamWatch:
+    """How far a dream has come, and whether it is still wanted. Safe between the thread that dreams and those that look on."""
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+        self._progress = 0.0
+
+    @property
+    def progress(self) -> float:
+        """Share of the dream that is done, 0..1."""
+        return self._progress
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether nobody wants the dream any more."""
+        return self._cancelled.is_set()
+
+    def report(self, progress: float) -> None:
+        """Note the share that is done, 0..1; it never falls.
+
+        Raises:
+            PlanningError: If the dream was cancelled: a backend that reports at every step ends there.
+        """
+        self._progress = max(self._progress, min(1.0, progress))
+        if self.is_cancelled:
+            raise PlanningError(f'the dream was cancelled at {self._progress:.0%}')
+
+    def cancel(self) -> None:
+        """Say that the dream is not wanted any more; it ends at its next report."""
+        self._cancelled.set()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -27,8 +60,12 @@ class PlanRequest:
     step_dt_s: float
     """Spacing of the context frames, s."""
     seed: int = 0
+    is_sample: bool = False
+    """Whether another of the many possible plans is wanted in place of the likeliest one: the one before it was refused, or several are compared."""
     task_age_s: float = 0.0
     """Time from the start of the task to the newest context frame, s; a recording is played from there."""
+    watch: DreamWatch = field(default_factory=DreamWatch)
+    """Where slow backends report progress and learn that they may stop."""
 
     @property
     def stamp_ns(self) -> int:

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,16 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
-from vera_core.errors import ModelContractError
 from vera_core.shapes import RgbArray
 from vera_planner.models.dynamics import Dynamics, DynamicsSize
 from vera_planner.models.grounding import Grounding
 from vera_planner.models.locator import Locator
 from vera_planner.models.robot_layer import LayerSize, RobotLayer
+from vera_planner.weights_file import fill_modules, kept_metadata, reading_weights, write_weights
 
 FORMAT = 1
 MAKE_COMMAND = 'vera train planner --robot panda'
@@ -84,15 +80,6 @@ def shipped_weights() -> Path:
 
 def save_model(model: EmbeddedModel, path: Path) -> None:
     """Write the tensors in half precision and the JSON page, each in one step, so that nobody ever reads half a file."""
-    tensors: dict[str, Tensor] = {}
-    for name, module in model.modules().items():
-        for key, value in module.state_dict().items():
-            tensors[f'{name}.{key}'] = (value.half() if value.is_floating_point() else value).contiguous()
-    for view, plate in model.plates.items():
-        tensors[f'plate.{view}'] = torch.from_numpy(np.ascontiguousarray(plate))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix('.partial')
-    save_file(tensors, partial)
     page = {
         'format': FORMAT,
         'views': list(model.views),
@@ -100,11 +87,10 @@ def save_model(model: EmbeddedModel, path: Path) -> None:
         'step_dt_s': model.step_dt_s,
         'layer': dataclasses.asdict(model.layer.size),
         'dynamics': dataclasses.asdict(model.dynamics.size),
-        'sha256': hashlib.sha256(partial.read_bytes()).hexdigest(),
-        **{key: value for key, value in model.metadata.items() if key in ('command', 'seed', 'data', 'training', 'figures', 'made')},
+        **kept_metadata(model.metadata),
     }
-    partial.rename(path)
-    path.with_suffix('.json').write_text(json.dumps(page, indent=1) + '\n', encoding='utf-8')
+    plates = {f'plate.{view}': torch.from_numpy(np.ascontiguousarray(plate)) for view, plate in model.plates.items()}
+    write_weights(path, model.modules(), page, others=plates)
 
 
 def load_model(path: Path) -> EmbeddedModel:
@@ -113,23 +99,7 @@ def load_model(path: Path) -> EmbeddedModel:
     Raises:
         ModelContractError: If a file is missing, damaged or of another version; the text names it and the command that makes it.
     """
-    page_path = path.with_suffix('.json')
-    for needed in (path, page_path):
-        if not needed.is_file():
-            raise ModelContractError(f"weights file '{needed}' does not exist; make it with: {MAKE_COMMAND}")
-    try:
-        page = json.loads(page_path.read_text(encoding='utf-8'))
-        if page['format'] != FORMAT:
-            raise ModelContractError(
-                f"weights '{path}' have format {page['format']}, this version reads {FORMAT}; make them again with: {MAKE_COMMAND}"
-            )
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if digest != page['sha256']:
-            raise ModelContractError(
-                f"weights file '{path}' is damaged or cut short: {path.stat().st_size} bytes with SHA-256 {digest[:12]}…, "
-                f'{page["sha256"][:12]}… was expected; make it again with: {MAKE_COMMAND}'
-            )
-        tensors = load_file(path)
+    with reading_weights(path, FORMAT, MAKE_COMMAND) as (page, tensors):
         model = build_model(
             tuple(page['views']),
             (int(page['working_size'][0]), int(page['working_size'][1])),
@@ -139,13 +109,5 @@ def load_model(path: Path) -> EmbeddedModel:
             {view: tensors[f'plate.{view}'].numpy() for view in page['views']},
             page,
         )
-        for name, module in model.modules().items():
-            own = {key.removeprefix(f'{name}.'): value for key, value in tensors.items() if key.startswith(f'{name}.')}
-            module.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in own.items()})
-            module.eval()
-            module.requires_grad_(False)
-    except (KeyError, TypeError, IndexError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
-        raise ModelContractError(
-            f"weights '{path}' do not fit this version ({type(error).__name__}: {error}); make them again with: {MAKE_COMMAND}"
-        ) from error
+        fill_modules(model.modules(), tensors)
     return model

@@ -16,12 +16,21 @@ from vera_core.shapes import RgbArray
 from vera_core.types import VideoPlan
 from vera_planner.background import BackgroundMemory, paint
 from vera_planner.language import SentenceEncoder
+from vera_planner.models.dynamics import pad_context
+from vera_planner.models.reader import Asked
+from vera_planner.mover import Mover
+from vera_planner.moving import MOVING, load_moving
 from vera_planner.planner import PlanRequest, check_prompt, check_request
+from vera_planner.reading import READER, check_asked, load_reader
 from vera_planner.residual import carry_residual
 from vera_planner.weights import SHIPPED, EmbeddedModel, load_model, shipped_weights
 
 NOTHING_LIMIT = 0.5
 """A sentence is refused when every view gives at least this probability that nothing is named."""
+CLEARLY = 0.9
+"""A sentence is taken to ask for more than reaching from this probability on."""
+SAMPLE_STEPS = 4
+"""Sampling steps when a sample is asked for; fewer give the mean plan, whatever the seed."""
 
 
 class EmbeddedPlanner:
@@ -33,7 +42,7 @@ class EmbeddedPlanner:
         Args:
             robot: Its views and working size must be those of the weights; None skips the check.
             weights: File, or folder that holds `embedded_panda.safetensors`; empty for the weights of the package.
-            sampling_steps: 1 gives the mean plan, more give samples of the seed, 1..16.
+            sampling_steps: 1 gives the mean plan (a sample only when one is asked for), more give samples of the seed, 1..16.
             carried_frames: On that many first frames the real robot's texture is carried along, 0..20.
 
         Raises:
@@ -54,6 +63,11 @@ class EmbeddedPlanner:
         self._plates = {view: _to_tensor(plate) for view, plate in self.model.plates.items()}
         self._steps = sampling_steps
         self._carried = carried_frames
+        folder = path if path.is_dir() else path.parent
+        reader = folder / READER
+        self._reader = load_reader(reader).reader if reader.is_file() else None
+        self._robot = robot.name if robot is not None else 'panda'
+        self._mover = self._load_mover(folder)
         self.step_dt_s = self.model.step_dt_s
         self.name = f'embedded {path.stem if path.is_file() else path.name}, {sampling_steps} step{"s" if sampling_steps > 1 else ""}'
 
@@ -70,7 +84,11 @@ class EmbeddedPlanner:
                 f'the context is {request.step_dt_s:g} s apart but the weights were trained with {self.step_dt_s:g} s; set step_dt_s to that'
             )
         sentence = self._sentences.encode(check_prompt(request.prompt))
-        frames, confidence = self.dream(request, sentence)
+        asked = self._more_than_reach(request.prompt)
+        if asked is not None and self._mover is not None:
+            frames, confidence = self._mover.dream(request, asked, steps=self._steps_for(request)), min(asked.sure)
+        else:
+            frames, confidence = self.dream(request, sentence)
         if confidence < 1 - NOTHING_LIMIT:
             raise PlanningError(
                 f"'{request.prompt[:80]}' names nothing the planner sees (confidence {confidence:.2f}, {1 - NOTHING_LIMIT:.2f} needed); "
@@ -89,6 +107,32 @@ class EmbeddedPlanner:
             confidence=confidence,
         )
 
+    def _steps_for(self, request: PlanRequest) -> int:
+        return max(self._steps, SAMPLE_STEPS) if request.is_sample else self._steps
+
+    def _load_mover(self, folder: Path) -> Mover | None:
+        path = folder / MOVING.format(robot=self._robot)
+        if self._reader is None or not path.is_file():
+            return None
+        moving = load_moving(path)
+        if moving.layer_sha256 != self.model.metadata['sha256']:
+            raise ModelContractError(f"weights '{path}' go on from another robot layer than that beside them; make them again for it")
+        return Mover(self.model, moving, self._sentences, carried_frames=self._carried)
+
+    def _more_than_reach(self, prompt: str) -> Asked | None:
+        """Return what a sentence asks for when that is clearly more than to reach for something.
+
+        Raises:
+            PlanningError: If it asks for a task that these weights have not learned, or leaves out what the task needs.
+        """
+        if self._reader is None:
+            return None
+        asked = self._reader.read(*self._sentences.tokens([prompt]))
+        if asked.task == 'reach' or asked.sure[0] < CLEARLY:
+            return None
+        check_asked(asked, prompt, {'reach', *(self._mover.tasks if self._mover is not None else ())}, self._robot)
+        return asked
+
     @torch.no_grad()
     def dream(self, request: PlanRequest, sentence: Tensor) -> tuple[dict[str, RgbArray], float]:
         """Return frames (21, H, W, 3) per view for a sentence vector (384,), and the confidence that it names something, 0..1."""
@@ -104,7 +148,7 @@ class EmbeddedPlanner:
             goals.append(found.uv[0] / torch.tensor(self.model.working_size[::-1], dtype=torch.float32))
             nothing.append(float(found.nothing[0]))
         generator = torch.Generator().manual_seed(request.seed)
-        path = self.model.dynamics.plan(context, known, torch.cat(goals)[None], steps=self._steps, generator=generator)[0]
+        path = self.model.dynamics.plan(context, known, torch.cat(goals)[None], steps=self._steps_for(request), generator=generator)[0]
         layers = self.model.layer.decode(path)
         frames = {}
         for view in views:
@@ -130,10 +174,7 @@ class EmbeddedPlanner:
                 raise PlanningError(
                     f"pictures of view '{view}' are {tuple(picture.shape[2:])} px, the weights work at {self.model.working_size}"
                 )
-        latents = self.model.layer.encode(pictures, self._plates)
-        missing = 3 - count
-        latents = torch.cat([latents[:1].expand(missing, -1), latents])
-        return latents[None], torch.tensor([[float(missing < 1), float(missing < 2)]])
+        return pad_context(self.model.layer.encode(pictures, self._plates))
 
 
 def _to_tensor(picture: RgbArray) -> Tensor:

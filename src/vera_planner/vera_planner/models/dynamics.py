@@ -121,6 +121,12 @@ class Dynamics(nn.Module):
         return context[:, 2:] + self.expand(x)
 
 
+def pad_context(latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the context (1, 3, latent) of the last 1..3 latents (C, latent), and whether the first two are real, shape (1, 2)."""
+    missing = 3 - len(latents)
+    return torch.cat([latents[:1].expand(missing, -1), latents])[None], torch.tensor([[float(missing < 1), float(missing < 2)]])
+
+
 def _waves(level: Tensor) -> Tensor:
     angles = level[:, None] * torch.pi * torch.tensor([0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
     return torch.cat([angles.sin(), angles.cos()], dim=1)

@@ -3,7 +3,9 @@
 """Expert clips read from a folder of `shard_*.npz` files; whoever writes them, a planner sees pictures and never a joint position.
 
 Arrays of a shard (C clips, T frames in all): `start` (C + 1,) offsets, `target` (C,) colour index, and for every view
-`frames_VIEW` (T, H, W, 3) uint8, `masks_VIEW` (T, H, W) uint8 robot coverage, `cubes_VIEW` (C, 4, 2) pixels, `tip_VIEW` (T, 2) pixels.
+`frames_VIEW` (T, H, W, 3) uint8, `masks_VIEW` (T, H, W) uint8 robot coverage, `cubes_VIEW` (C, K, 2) pixels at the start, `tip_VIEW` (T, 2) pixels.
+Where cubes are moved also `task`, `direction` and `onto` (C,) words and `moved_VIEW` (T, K, 2) pixels of the cubes' middles; without them a clip
+is one of reach and its cubes stay where they are.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from vera_core.errors import ConfigError
+from vera_core.goals import Goal
 from vera_core.shapes import Array, FloatArray, RgbArray
+from vera_planner.prompts import COLOURS
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -30,6 +34,10 @@ class ClipSet:
     """View to (T, 2), px; for evaluation only."""
     cubes: Mapping[str, FloatArray]
     """View to (C, 4, 2), px, in the order of `prompts.COLOURS`."""
+    moved: Mapping[str, FloatArray]
+    """View to (T, 4, 2): how far every cube has come since the start of its clip, px."""
+    goals: tuple[Goal, ...]
+    """What every clip shows."""
     start: Array
     """Shape (C + 1,): clip c is frames start[c] .. start[c + 1] - 1."""
     target: Array
@@ -45,6 +53,10 @@ class ClipSet:
         """Clip index of every frame, shape (T,)."""
         return np.repeat(np.arange(len(self.target)), np.diff(self.start))
 
+    def cubes_now(self, view: str, rows: Array) -> FloatArray:
+        """Return the pixels of all cubes in frames `rows` (N,), shape (N, K, 2)."""
+        return np.asarray(self.cubes[view][self.clip_of_frame[rows]] + self.moved[view][rows])
+
     def part(self, first: int, end: int) -> ClipSet:
         """Return clips first .. end - 1, sharing memory."""
         rows = slice(int(self.start[first]), int(self.start[end]))
@@ -53,6 +65,8 @@ class ClipSet:
             masks={view: array[rows] for view, array in self.masks.items()},
             tips={view: array[rows] for view, array in self.tips.items()},
             cubes={view: array[first:end] for view, array in self.cubes.items()},
+            moved={view: array[rows] for view, array in self.moved.items()},
+            goals=self.goals[first:end],
             start=self.start[first : end + 1] - self.start[first],
             target=self.target[first:end],
         )
@@ -84,6 +98,8 @@ def load_clips(folder: Path, *, max_clips: int | None = None) -> ClipSet:
         clips += len(shard['target'])
         if max_clips is not None and clips >= max_clips:
             break
+    goals = tuple(goal for shard in shards for goal in _goals(shard))
+    moved = [_moved(shard) for shard in shards]
     views = [name.removeprefix('frames_') for name in shards[0] if name.startswith('frames_')]
     lengths = np.concatenate([np.diff(shard['start']) for shard in shards])
 
@@ -97,9 +113,37 @@ def load_clips(folder: Path, *, max_clips: int | None = None) -> ClipSet:
         masks=joined('masks'),
         tips=joined('tip'),
         cubes=joined('cubes'),
+        moved={view: np.concatenate([part[view] for part in moved]) for view in views},
+        goals=goals,
         start=np.concatenate([[0], np.cumsum(lengths)]),
         target=target,
     )
+
+
+def _goals(shard: Mapping[str, Array]) -> list[Goal]:
+    """What the clips of a shard show."""
+    words = {
+        name: shard.get(name, np.full(len(shard['target']), default))
+        for name, default in (('task', 'reach'), ('direction', ''), ('onto', ''))
+    }
+    return [
+        Goal(
+            task=str(words['task'][clip]),
+            target='cube' if words['task'][clip] == 'rotate' else f'{COLOURS[int(colour)]}_cube',
+            direction=str(words['direction'][clip]),
+            onto=str(words['onto'][clip]),
+        )
+        for clip, colour in enumerate(shard['target'])
+    ]
+
+
+def _moved(shard: Mapping[str, Array]) -> dict[str, FloatArray]:
+    """How far cubes have come since the start of their clips, (T, K, 2) per view."""
+    views = [name.removeprefix('frames_') for name in shard if name.startswith('frames_')]
+    lengths = np.diff(shard['start'])
+    if f'moved_{views[0]}' not in shard:
+        return {view: np.zeros((int(lengths.sum()), *shard[f'cubes_{view}'].shape[1:]), np.float32) for view in views}
+    return {view: shard[f'moved_{view}'] - np.repeat(shard[f'moved_{view}'][shard['start'][:-1]], lengths, axis=0) for view in views}
 
 
 def clean_plates(clips: ClipSet, *, samples: int = 400) -> dict[str, RgbArray]:

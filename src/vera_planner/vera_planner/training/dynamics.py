@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,22 +38,36 @@ class Windows:
     future: Tensor
     """Shape (W, T): rows 1..T; the last row of the clip stands for what lies after it."""
     goals: Tensor
-    """Shape (W, 2 V), goal pixels over the picture's size."""
+    """Shape (W, G): goal pixels over the picture's size, 2 V of them, or what else tells the goal."""
     firsts: Tensor
     """Indices of the windows at the start of a clip."""
 
 
-def make_windows(clips: ClipSet, latents: Tensor, horizon: int) -> Windows:
-    """Cut clips into windows, one per frame except the last."""
+def target_pixels(clips: ClipSet) -> Tensor:
+    """Return the pixels of every clip's target at its start over the picture's size, all views, shape (C, 2 V)."""
+    rows, cols = next(iter(clips.frames.values())).shape[1:3]
+    clip = np.arange(len(clips.target))
+    uv = np.concatenate([clips.cubes[view][clip, clips.target] / np.array([cols, rows]) for view in clips.views], axis=1)
+    return torch.from_numpy(uv).float()
+
+
+def make_windows(clips: ClipSet, latents: Tensor, horizon: int, goals_of_clips: Tensor | None = None) -> Windows:
+    """Cut clips into windows, one per frame except the last.
+
+    Args:
+        clips: The data.
+        latents: Of all frames, shape (T, latent).
+        horizon: Frames ahead.
+        goals_of_clips: What tells the goal of every clip, shape (C, G); None for the pixels of its target.
+    """
     past, known, future, goals = [], [], [], []
-    size = torch.tensor([next(iter(clips.frames.values())).shape[2], next(iter(clips.frames.values())).shape[1]], dtype=torch.float32)
+    goals_of_clips = target_pixels(clips) if goals_of_clips is None else goals_of_clips
     for clip, (first, end) in enumerate(zip(clips.start[:-1].tolist(), clips.start[1:].tolist(), strict=True)):
-        goal = torch.cat([torch.from_numpy(clips.cubes[view][clip, clips.target[clip]]).float() / size for view in clips.views])
         for now in range(first, end - 1):
             past.append([max(first, now - 2), max(first, now - 1), now])
             known.append([float(now - 2 >= first), float(now - 1 >= first)])
             future.append([min(end - 1, now + k) for k in range(1, horizon + 1)])
-            goals.append(goal)
+            goals.append(goals_of_clips[clip])
     firsts = torch.tensor([i for i, before in enumerate(known) if before[1] == 0.0])
     return Windows(latents, torch.tensor(past), torch.tensor(known), torch.tensor(future), torch.stack(goals), firsts)
 

@@ -68,7 +68,7 @@ def grounding_loss(
     view = clips.views[int(rng.integers(len(clips.views)))]
     index = rng.integers(len(frames), size=batch)
     pictures = draw_pictures(frames, view, index, rng)
-    uv = torch.from_numpy(clips.cubes[view][clips.clip_of_frame[index]]).float()
+    uv = torch.from_numpy(clips.cubes_now(view, index)).float()
     absent = rng.random(batch) < ABSENT_SHARE
     if absent.any():
         pictures[torch.from_numpy(absent)] = frames.plates[view] + 0.01 * torch.randn_like(pictures[torch.from_numpy(absent)])
@@ -117,7 +117,7 @@ def grounding_quality(
     for view in clips.views:
         rgb, _ = frames.batch(torch.from_numpy(index))
         features = net.features(rgb[view])
-        cubes = torch.from_numpy(clips.cubes[view][clips.clip_of_frame[index]]).float()
+        cubes = torch.from_numpy(clips.cubes_now(view, index)).float()
         for colour, vectors in enumerate(by_colour):
             for vector in vectors:
                 found: Grounded = read_heat(*net.logits(features, vector.expand(len(index), -1)))

@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Dreams of tasks that move an object: robot and object are forecast together, then painted over the background, object first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vera_core.errors import PlanningError
+from vera_core.goals import Goal
+from vera_core.shapes import FloatArray, RgbArray
+from vera_planner.background import composite
+from vera_planner.language import SentenceEncoder
+from vera_planner.models.dynamics import pad_context
+from vera_planner.models.reader import Asked
+from vera_planner.moving import MovingModel, from_state, goal_numbers, to_state
+from vera_planner.object_layer import ObjectTracker, Sighting, query_of, robot_alphas
+from vera_planner.planner import PlanRequest
+from vera_planner.residual import carry_residual
+from vera_planner.weights import EmbeddedModel
+from vera_planner.wordings import sentences
+
+QUERY_SENTENCES = 24
+"""So many sentences of reach say together what a thing looks like."""
+
+
+class Mover:
+    """The part of the embedded planner that moves objects, for one robot."""
+
+    def __init__(self, base: EmbeddedModel, moving: MovingModel, encoder: SentenceEncoder, *, carried_frames: int) -> None:
+        """Begin without having seen anything.
+
+        Args:
+            base: Robot layer and grounding.
+            moving: Dynamics that continue its latents.
+            encoder: Makes the queries of things.
+            carried_frames: On that many first frames the real robot's texture is carried along.
+        """
+        self._base, self._moving, self._encoder, self._carried = base, moving, encoder, carried_frames
+        self._plates = {view: _to_tensor(plate[None]) for view, plate in base.plates.items()}
+        self._tracker = ObjectTracker(base.grounding, base.plates)
+        self._queries: dict[str, Tensor] = {}
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it has learned."""
+        return self._moving.tasks
+
+    @torch.no_grad()
+    def dream(self, request: PlanRequest, asked: Asked, *, steps: int) -> dict[str, RgbArray]:
+        """Return frames (21, H, W, 3) per view; frame 0 is the present picture.
+
+        Raises:
+            PlanningError: If no view shows the object.
+        """
+        base, views = self._base, self._base.views
+        count = min(3, *(len(request.context[view]) for view in views))
+        pictures = {view: np.stack([frame.rgb for frame in request.context[view][-count:]]) for view in views}
+        thumbnails = base.layer.spot({view: _to_tensor(pictures[view]) for view in views}, self._plates)
+        latents = base.layer.latent(thumbnails)
+        alphas = {view: robot_alphas(thumbnails[view], base.working_size) for view in views}
+        self._tracker.begin(request.task_id)
+        sightings = [self._look({v: pictures[v][k] for v in views}, {v: alphas[v][k] for v in views}, asked) for k in range(count)]
+        now = sightings[-1]
+        if not any(sighting.is_seen.any() for sighting in sightings) and not self._tracker.cutouts:
+            raise PlanningError(f"'{request.prompt[:80]}' names {asked.target.replace('_', ' ')}, and no view shows it")
+        uv = torch.from_numpy(np.stack([sighting.now for sighting in sightings])).float()
+        states, known = pad_context(to_state(latents, uv, base.working_size))
+        start, onto = (torch.from_numpy(place).float() for place in (now.start, now.onto))
+        goal = goal_numbers(asked.task, asked.direction, start, onto, base.working_size)[None]
+        generator = torch.Generator().manual_seed(request.seed)
+        path = self._moving.dynamics.plan(states, known, goal, steps=steps, generator=generator)[0]
+        robot, places = from_state(torch.cat([states[0, 2:], path]), len(views), base.working_size)
+        return self._paint({view: pictures[view][-1] for view in views}, robot, np.asarray(places.numpy(), dtype=np.float64))
+
+    def _look(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked) -> Sighting:
+        return self._tracker.look(pictures, alphas, self._query(asked.target), self._query(asked.onto) if asked.onto else None)
+
+    def _query(self, thing: str) -> Tensor:
+        if thing not in self._queries:
+            lines = sorted(set(sentences(Goal(task='reach', target=thing), held_out=False)))
+            chosen = [lines[i] for i in np.linspace(0, len(lines) - 1, min(QUERY_SENTENCES, len(lines))).astype(int)]
+            self._queries[thing] = query_of(self._base.grounding, self._encoder.encode_all(chosen))
+        return self._queries[thing]
+
+    def _paint(self, now: Mapping[str, RgbArray], robot: Tensor, places: FloatArray) -> dict[str, RgbArray]:
+        """Paint latents 0..T and the object's pixels (T + 1, V, 2) in them; row 0 is the present, as the decoder sees it."""
+        layers = self._base.layer.decode(robot)
+        frames = {}
+        for number, view in enumerate(self._base.views):
+            colour, alpha = (part.permute(0, 2, 3, 1).numpy() for part in layers[view])
+            painted = composite(colour, alpha, self._tracker.behind(view, places[:, number]))
+            dreamt = painted[1:]
+            if self._carried:
+                dreamt = carry_residual(now[view], painted[0], alpha[0, ..., 0], dreamt, alpha[1:, ..., 0], count=self._carried)
+            frames[view] = np.concatenate([now[view][None], dreamt])
+        return frames
+
+
+def _to_tensor(pictures: RgbArray) -> Tensor:
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How robot and object move together: the latent dynamics of reach, with the object's pixels beside the robot's latent and the task in the goal.
+
+A state is the robot's latent and where the object is in every view, in units of OBJECT_PX from the middle of the picture, so that both have
+spreads of a few units. The goal says where the object was when the task began, where the other thing is, which task, and which way.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vera_planner.models.dynamics import Dynamics, DynamicsSize
+from vera_planner.models.reader import DIRECTIONS, TASKS
+from vera_planner.weights_file import fill_modules, kept_metadata, reading_weights, write_weights
+
+FORMAT = 1
+MOVING = 'embedded_{robot}_moving.safetensors'
+"""Name of the file of a robot."""
+MAKE_COMMAND = 'vera train planner --task push'
+OBJECT_PX = 5.0
+CHOSEN, OTHER = 0.75, 0.25
+"""How the words that are meant, and those that are not, are written among the goal's numbers, which lie around 0.5."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class MovingModel:
+    """Dynamics of one robot with an object, for some tasks. Made for the robot layer of one file of weights."""
+
+    dynamics: Dynamics
+    tasks: tuple[str, ...]
+    """What it has learned."""
+    layer_sha256: str
+    """Digest of the weights whose latents it continues."""
+    metadata: dict[str, Any]
+
+
+def moving_size(latent: int, views: int, *, width: int, horizon: int = 20) -> DynamicsSize:
+    """Return the size of the dynamics for robot latents of a length and a number of views."""
+    return DynamicsSize(latent=latent + 2 * views, goals=4 * views + len(TASKS) + len(DIRECTIONS), width=width, horizon=horizon)
+
+
+def to_state(latents: Tensor, uv: Tensor, picture: tuple[int, int]) -> Tensor:
+    """Return states (..., latent + 2 V) of robot latents (..., latent) and object pixels (..., V, 2) in pictures of (H, W) px."""
+    return torch.cat([latents, ((uv - _middle(picture)) / OBJECT_PX).flatten(-2)], dim=-1)
+
+
+def from_state(state: Tensor, views: int, picture: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return robot latents (..., latent) and object pixels (..., V, 2) of states; the reverse of `to_state`."""
+    latents, uv = state[..., : -2 * views], state[..., -2 * views :]
+    return latents, uv.unflatten(-1, (views, 2)) * OBJECT_PX + _middle(picture)
+
+
+def goal_numbers(task: str, direction: str, start: Tensor, onto: Tensor, picture: tuple[int, int]) -> Tensor:
+    """Return the goal of the dynamics, shape (4 V + tasks + directions,).
+
+    Args:
+        task: One of `reader.TASKS`.
+        direction: One of `reader.DIRECTIONS`.
+        start: Where the object was when the task began, shape (V, 2), px.
+        onto: Where the other thing is, shape (V, 2), px; the middle of the pictures for tasks without one.
+        picture: Height and width of the pictures, px.
+    """
+    words = [CHOSEN if word == task else OTHER for word in TASKS] + [CHOSEN if word == direction else OTHER for word in DIRECTIONS]
+    places = torch.cat([start, onto]) / (2 * _middle(picture))
+    return torch.cat([places.flatten(), torch.tensor(words)])
+
+
+def _middle(picture: tuple[int, int]) -> Tensor:
+    return torch.tensor([picture[1] / 2, picture[0] / 2], dtype=torch.float32)
+
+
+def save_moving(model: MovingModel, path: Path) -> None:
+    """Write the dynamics and its page."""
+    page = {
+        'format': FORMAT,
+        'tasks': list(model.tasks),
+        'layer_sha256': model.layer_sha256,
+        'dynamics': dataclasses.asdict(model.dynamics.size),
+        **kept_metadata(model.metadata),
+    }
+    write_weights(path, {'dynamics': model.dynamics}, page)
+
+
+def load_moving(path: Path) -> MovingModel:
+    """Read the dynamics.
+
+    Raises:
+        ModelContractError: If a file is missing, damaged or does not fit; the text names it and the command that makes it.
+    """
+    with reading_weights(path, FORMAT, MAKE_COMMAND) as (page, tensors):
+        dynamics = Dynamics(DynamicsSize(**page['dynamics']))
+        fill_modules({'dynamics': dynamics}, tensors)
+        return MovingModel(dynamics=dynamics, tasks=tuple(page['tasks']), layer_sha256=str(page['layer_sha256']), metadata=page)

@@ -1,0 +1,136 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Trains how robot and object move together, on clips of tasks that move something, with the robot layer of weights that are there already."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vera_core.errors import ConfigError
+from vera_planner.models.dynamics import Dynamics
+from vera_planner.moving import MovingModel, from_state, goal_numbers, moving_size, to_state
+from vera_planner.training.autoencoder import LayerFrames, true_latents
+from vera_planner.training.dataset import ClipSet, load_clips
+from vera_planner.training.dynamics import Windows, dynamics_loss, dynamics_quality, make_windows
+from vera_planner.training.loop import Progress, StageSettings, run_stage
+from vera_planner.weights import EmbeddedModel
+
+BATCH = 192
+WIDTH = 384
+
+
+def train_moving(
+    base: EmbeddedModel,
+    dataset_dir: Path,
+    held_out_dir: Path,
+    folder: Path,
+    *,
+    minutes: float,
+    seed: int = 0,
+    command: str,
+    width: int = WIDTH,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> MovingModel:
+    """Train within a time budget; checkpoints in `folder`, from which an interrupted training goes on.
+
+    Args:
+        base: Weights with the robot's layer; its latents are continued.
+        dataset_dir: Clips of tasks that move an object.
+        held_out_dir: Clips for the figures.
+        folder: Gets checkpoints.
+        minutes: Time budget, min; reading the clips comes on top.
+        seed: Seed of initial weights and batches.
+        command: Written into the page.
+        width: Of the network.
+        report: Called after every step.
+
+    Raises:
+        ConfigError: If there is no data or the clips are of a task that moves nothing.
+    """
+    torch.set_num_threads(1)
+    clips, held_out = load_clips(dataset_dir), load_clips(held_out_dir)
+    tasks = tuple(sorted({goal.task for goal in clips.goals}))
+    if not tasks or 'reach' in tasks:
+        raise ConfigError(
+            f"'{dataset_dir}' holds clips of {', '.join(tasks) or 'no task'}; clips of push are wanted, from: vera clips --task push"
+        )
+    torch.manual_seed(seed)
+    size = moving_size(base.layer.size.latent, len(base.views), width=width)
+    windows, test = moving_windows(base, clips, size.horizon), moving_windows(base, held_out, size.horizon)
+    net = Dynamics(size)
+    every = max(1, len(windows.past) // 8000)
+    net.fit(windows.latents[windows.future[::every]] - windows.latents[windows.past[::every, 2:]], windows.latents)
+    generator = torch.Generator().manual_seed(seed)
+
+    def loss() -> Tensor:
+        index = torch.randint(0, len(windows.past), (BATCH,), generator=generator)
+        return dynamics_loss(net, windows, index, generator, float(base.working_size[1]))
+
+    settings = StageSettings(name='moving', seconds=60 * minutes, learning_rate=1e-3, low_precision=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    progress = run_stage(settings, [net], loss, folder, report=report)
+    net.eval()
+    figures = moving_quality(net, test, len(base.views), base.working_size)
+    metadata: dict[str, Any] = {
+        'command': command,
+        'seed': seed,
+        'made': datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d'),
+        'data': {'clips': len(clips.target), 'frames': len(clips.clip_of_frame), 'held_out_clips': len(held_out.target)},
+        'training': {'steps': progress.steps, 'loss': round(progress.loss, 4), 'seconds': round(60 * minutes)},
+        'figures': figures,
+    }
+    (folder / 'figures.json').write_text(json.dumps(figures, indent=1), encoding='utf-8')
+    return MovingModel(dynamics=net, tasks=tasks, layer_sha256=str(base.metadata['sha256']), metadata=metadata)
+
+
+def moving_windows(base: EmbeddedModel, clips: ClipSet, horizon: int) -> Windows:
+    """Cut clips into windows of states of robot and object."""
+    latents = true_latents(base.layer, LayerFrames(clips, base.plates))
+    return make_windows(
+        clips, to_state(latents, object_pixels(clips), base.working_size), horizon, goals_of_clips(clips, base.working_size)
+    )
+
+
+def object_pixels(clips: ClipSet) -> Tensor:
+    """Return where the target of the clip is in every frame, shape (T, V, 2), px."""
+    rows = np.arange(len(clips.clip_of_frame))
+    target = clips.target[clips.clip_of_frame]
+    return torch.from_numpy(np.stack([clips.cubes_now(view, rows)[rows, target] for view in clips.views], axis=1)).float()
+
+
+def goals_of_clips(clips: ClipSet, picture: tuple[int, int]) -> Tensor:
+    """Return what tells the dynamics the goal of every clip, shape (C, G)."""
+    middle = torch.tensor([[picture[1] / 2, picture[0] / 2]] * len(clips.views))
+    rows = []
+    for clip, goal in enumerate(clips.goals):
+        start = torch.stack([torch.from_numpy(clips.cubes[view][clip, clips.target[clip]]) for view in clips.views]).float()
+        rows.append(goal_numbers(goal.task, goal.direction, start, middle, picture))
+    return torch.stack(rows)
+
+
+@torch.no_grad()
+def moving_quality(net: Dynamics, windows: Windows, views: int, picture: tuple[int, int]) -> dict[str, float]:
+    """Return the error of whole states relative to standing still, and how far the object ends from its true pixel, from the start of clips."""
+    figures = {name: round(value, 4) for name, value in dynamics_quality(net, windows).items()}
+    first = windows.firsts
+    made = net.plan(
+        windows.latents[windows.past[first]],
+        windows.known[first],
+        windows.goals[first],
+        steps=1,
+        generator=torch.Generator().manual_seed(0),
+    )
+    ends = [from_state(states, views, picture)[1] for states in (made[:, -1], windows.latents[windows.future[first, -1]])]
+    moved = (ends[1] - from_state(windows.latents[windows.past[first, 2]], views, picture)[1]).norm(dim=2).mean(dim=1)
+    error = (ends[0] - ends[1]).norm(dim=2).mean(dim=1)
+    figures['object_end_median_px'] = round(float(error.median()), 2)
+    figures['object_moves_median_px'] = round(float(moved.median()), 2)
+    return figures
