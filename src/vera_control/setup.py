@@ -23,6 +23,7 @@ setup(
         'console_scripts': [
             'controller_node = vera_control.controller_node:main',
             'executive_node = vera_control.executive_node:main',
+            'remote_policy_node = vera_control.remote_policy_node:main',
         ],
     },
 )

@@ -14,7 +14,8 @@ import pytest
 from vera_control.controller import Controller
 from vera_control.limits import JointLimits, limits_of
 from vera_control.params import ControllerParams
-from vera_control.trajectory import ShapedTrajectory
+from vera_control.shaper import Shaper
+from vera_control.trajectory import JointMotion, ShapedTrajectory
 from vera_core.embodiment import Embodiment, load_embodiment
 from vera_core.shapes import FloatArray
 from vera_core.types import JointVelocity, RobotState
@@ -133,6 +134,18 @@ class Loop:
         """Return the norm of the reference velocity now, rad/s."""
         return float(np.linalg.norm(self.trace[-1][1]))
 
+    def rest_after_ms(self, since: int) -> int:
+        """Return the milliseconds from a trace index until the reference moves no more."""
+        moving = [index for index, state in enumerate(self.trace) if np.max(np.abs(state[1])) > 1e-9]
+        return max(0, moving[-1] + 1 - since)
+
+    def assert_limits_kept(self) -> None:
+        """Fail when the driver's reference passed a limit, or the last look before sending kept a command back."""
+        peaks = self.peaks()
+        assert peaks['position'] <= 0
+        assert max(peaks['velocity'], peaks['acceleration'], peaks['jerk']) <= 1.0 + 1e-6
+        assert self.controller.reference.violations.total == 0
+
 
 def make_estimate(robot: Embodiment, velocity: Any, stamp_ns: int, **changes: Any) -> JointVelocity:
     """Return a trustworthy estimate with a velocity of shape (n,), rad/s."""
@@ -186,3 +199,137 @@ def make_loop(robot: Embodiment) -> Callable[..., Loop]:
         return loop
 
     return make
+
+
+# What the publishers of the command backends run on in tests.
+
+
+@dataclass
+class Topic:
+    """Notes what is published, and that it is of the type announced."""
+
+    kind: type
+    sent: list[Any] = field(default_factory=list)
+
+    def publish(self, message: Any) -> None:
+        assert type(message) is self.kind
+        self.sent.append(message)
+
+    def wait_for_all_acked(self, timeout: Any) -> bool:
+        return True
+
+
+@dataclass
+class Timer:
+    """Ticks when the test says so."""
+
+    tick: Callable[[], None]
+
+
+@dataclass
+class Service:
+    """A service that answers at once, when it answers."""
+
+    ready: bool = False
+    asked: list[Any] = field(default_factory=list)
+    answer: Any = None
+
+    def service_is_ready(self) -> bool:
+        return self.ready
+
+    def call_async(self, request: Any) -> Service:
+        self.asked.append(request)
+        return self
+
+    def add_done_callback(self, done: Callable[[Any], None]) -> None:
+        if self.answer is not None:
+            done(self)
+
+    def exception(self) -> None:
+        return None
+
+    def result(self) -> Any:
+        return self.answer
+
+
+class NoteNode:
+    """As much of a node as a backend needs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_ns = 1_000 * MS
+        self.topics: dict[str, Topic] = {}
+        self.heard: dict[str, Callable[[Any], None]] = {}
+        self.service = Service()
+        self.timers: list[Timer] = []
+        self.warnings: list[str] = []
+        monkeypatch.setattr('vera_control.ros.streamer.time.sleep', self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now_ns += round(seconds * 1e9)
+
+    def create_publisher(self, kind: type, topic: str, qos: Any) -> Topic:
+        self.topics[topic] = Topic(kind)
+        return self.topics[topic]
+
+    def create_subscription(self, kind: type, topic: str, callback: Callable[[Any], None], qos: Any) -> None:
+        self.heard[topic] = callback
+
+    def create_client(self, kind: type, name: str) -> Service:
+        self.service_name = name
+        return self.service
+
+    def create_timer(self, period_s: float, tick: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(tick))
+        return self.timers[-1]
+
+    def get_clock(self) -> Any:
+        return self
+
+    def now(self) -> Any:
+        return self
+
+    @property
+    def nanoseconds(self) -> int:
+        return self.now_ns
+
+    def get_logger(self) -> Any:
+        return self
+
+    def warning(self, text: str, **options: Any) -> None:
+        self.warnings.append(text)
+
+    def run(self, duration_ms: int, every_ms: int = 10) -> None:
+        """Let time pass and the timers tick."""
+        for _ in range(duration_ms // every_ms):
+            self.now_ns += every_ms * MS
+            for timer in self.timers:
+                timer.tick()
+
+
+@pytest.fixture
+def note_node(monkeypatch: pytest.MonkeyPatch) -> NoteNode:
+    """A node that takes notes, and a clock that only the test moves."""
+    return NoteNode(monkeypatch)
+
+
+@pytest.fixture
+def shaped() -> Callable[..., ShapedTrajectory]:
+    """A maker of true commands: shaped(robot, velocity) goes from home towards a velocity for 50 ms, then to rest."""
+
+    def make(robot: Embodiment, velocity: FloatArray, first: int = 100) -> ShapedTrajectory:
+        start = JointMotion.at_rest(np.array(robot.home))
+        points = Shaper(limits_of(robot)).towards_velocity(start, velocity, 5)
+        stack = {name: np.vstack([getattr(start, name), getattr(points, name)]) for name in ('position', 'velocity', 'acceleration')}
+        return ShapedTrajectory(first=first, period_ns=10 * MS, **stack)
+
+    return make
+
+
+VELOCITY = np.array([0.2, 0.1, -0.2, 0.15, 0.1, 0.2, -0.1])
+"""A motion of all seven joints of the arm, rad/s."""
+
+
+@pytest.fixture
+def steady(estimate_of: Callable[..., JointVelocity]) -> Callable[[int], JointVelocity]:
+    """Estimates of a constant velocity from pictures 100 ms old."""
+    return lambda now_ns: estimate_of(VELOCITY, now_ns - 100 * MS)

@@ -1,5 +1,7 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
+"""The controller in a closed loop with a driver: what it follows, what it refuses, and how it comes to rest."""
+
 from __future__ import annotations
 
 import time
@@ -11,34 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vera_control.home import HomeCode
 from vera_control.safety import Reason, SafetyState
 from vera_core.errors import Refusal
 from vera_core.types import JointVelocity
 
 MS = 1_000_000
+
+
 VELOCITY = np.array([0.2, 0.1, -0.2, 0.15, 0.1, 0.2, -0.1])
 MakeLoop = Callable[..., Any]
 EstimateOf = Callable[..., JointVelocity]
-
-
-@pytest.fixture
-def steady(estimate_of: EstimateOf) -> Callable[[int], JointVelocity]:
-    """Estimates of a constant velocity from pictures 100 ms old."""
-    return lambda now_ns: estimate_of(VELOCITY, now_ns - 100 * MS)
-
-
-def rest_after_ms(loop: Any, since: int) -> int:
-    """Milliseconds from a trace index until the reference moves no more."""
-    moving = [index for index, state in enumerate(loop.trace) if np.max(np.abs(state[1])) > 1e-9]
-    return max(0, moving[-1] + 1 - since)
-
-
-def assert_limits_kept(loop: Any) -> None:
-    peaks = loop.peaks()
-    assert peaks['position'] <= 0
-    assert max(peaks['velocity'], peaks['acceleration'], peaks['jerk']) <= 1.0 + 1e-6
-    assert loop.controller.reference.violations.total == 0
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -70,7 +54,7 @@ def test_no_storm_of_commands_breaks_a_limit_in_the_driver(make_loop: MakeLoop, 
     )
     loop.run(800)
     assert loop.speed() == 0.0
-    assert_limits_kept(loop)
+    loop.assert_limits_kept()
 
 
 def test_steady_estimates_are_followed_at_their_speed(make_loop: MakeLoop, robot: Any, estimate_of: EstimateOf):
@@ -88,7 +72,7 @@ def test_steady_estimates_are_followed_at_their_speed(make_loop: MakeLoop, robot
     loop.run(2500, estimate=estimate)
     np.testing.assert_allclose(loop.trace[-1][1], VELOCITY, atol=0.02)
     np.testing.assert_allclose(loop.trace[-1][0], plan(loop.now_ns), atol=0.012)  # 30 ms of tracking delay and the discrete steps
-    assert_limits_kept(loop)
+    loop.assert_limits_kept()
 
 
 def test_arm_converges_on_a_goal_without_overshoot(make_loop: MakeLoop, robot: Any, estimate_of: EstimateOf):
@@ -103,7 +87,7 @@ def test_arm_converges_on_a_goal_without_overshoot(make_loop: MakeLoop, robot: A
     error = np.array([state[0] for state in loop.trace]) - goal
     assert np.max(np.abs(error[-1])) < 1e-3
     assert np.max(error[:, 0]) < 0.01
-    assert_limits_kept(loop)
+    loop.assert_limits_kept()
 
 
 def test_nothing_is_sent_before_arming(make_loop: MakeLoop, steady: Any):
@@ -137,12 +121,12 @@ def test_lost_estimates_bring_the_arm_to_rest_within_half_a_second(make_loop: Ma
     assert loop.controller.status(loop.now_ns).state is SafetyState.RUNNING
     since = len(loop.trace)
     loop.run(700)
-    assert 0 < rest_after_ms(loop, since) <= 450
+    assert 0 < loop.rest_after_ms(since) <= 450
     status = loop.controller.status(loop.now_ns)
     assert (status.state, status.reason) == (SafetyState.HOLDING, Reason.STALE_ESTIMATE)
     loop.run(1500)
     assert loop.controller.status(loop.now_ns).state is SafetyState.ARMED
-    assert_limits_kept(loop)
+    loop.assert_limits_kept()
 
 
 def test_dead_controller_leaves_a_trajectory_that_ends_at_rest(make_loop: MakeLoop, steady: Any):
@@ -150,8 +134,23 @@ def test_dead_controller_leaves_a_trajectory_that_ends_at_rest(make_loop: MakeLo
     loop.run(1000, estimate=steady)
     since = len(loop.trace)
     loop.run(600, tick_every=lambda: 10_000)  # one more tick, then never again
-    assert 0 < rest_after_ms(loop, since) <= 350
-    assert_limits_kept(loop)
+    assert 0 < loop.rest_after_ms(since) <= 350
+    loop.assert_limits_kept()
+
+
+def test_a_stop_takes_over_sooner_than_a_motion_does(make_loop: MakeLoop, steady: Any):
+    rests = []
+    for stop_lead_s in (0.05, 0.1):
+        loop = make_loop(stop_lead_s=stop_lead_s, compensate_latency=False)
+        loop.run(1000, estimate=steady)
+        since = len(loop.trace)
+        loop.controller.stop('the operator')
+        loop.run(600, estimate=steady)
+        rests.append(loop.rest_after_ms(since))
+        loop.assert_limits_kept()
+    assert 0 < rests[0] <= rests[1] - 40
+    # The takeover on the grid, a tick until it is sent, and the ramp.
+    assert rests[0] <= 50 + 10 + 20 + 170
 
 
 def test_tick_that_took_too_long_is_not_sent_and_the_next_one_joins_the_driver(make_loop: MakeLoop, steady: Any):
@@ -163,7 +162,7 @@ def test_tick_that_took_too_long_is_not_sent_and_the_next_one_joins_the_driver(m
     loop.run(300, tick_every=lambda: 10_000, estimate=steady)  # one tick that is sent, then 300 ms without the processor
     loop.run(500, estimate=steady)
     assert loop.speed() > 0.05
-    assert_limits_kept(loop)
+    loop.assert_limits_kept()
 
 
 def test_driver_whose_clock_lags_notices_no_seam(make_loop: MakeLoop, steady: Any):
@@ -187,7 +186,7 @@ def test_lost_node_brings_the_arm_to_rest_and_is_named(make_loop: MakeLoop, stea
     loop.controller.on_node('planner_node', is_alive=False)
     since = len(loop.trace)
     loop.run(500, estimate=steady)
-    assert 0 < rest_after_ms(loop, since) <= 300
+    assert 0 < loop.rest_after_ms(since) <= 300
     status = loop.controller.status(loop.now_ns)
     assert (status.reason, status.lost_nodes) == (Reason.NODE_LOST, ('planner_node',))
     loop.controller.on_node('planner_node', is_alive=True)
@@ -228,127 +227,6 @@ def test_speed_scale_slows_the_arm(make_loop: MakeLoop, steady: Any):
     assert speeds[0] == pytest.approx(np.linalg.norm(VELOCITY), rel=0.01)
     assert speeds[1] == pytest.approx(speeds[0] / 2, rel=0.01)
     assert speeds[2] == 0.0
-
-
-def test_stop_ramps_to_rest_and_needs_reset_and_arm(make_loop: MakeLoop, steady: Any):
-    loop = make_loop()
-    loop.run(1000, estimate=steady)
-    loop.controller.stop('the operator')
-    since = len(loop.trace)
-    loop.run(600, estimate=steady)
-    assert 0 < rest_after_ms(loop, since) <= 300
-    assert loop.controller.arm(loop.now_ns) is not None
-    assert loop.controller.reset(loop.now_ns) is None
-    assert loop.controller.arm(loop.now_ns) is None
-    loop.run(500, estimate=steady)
-    assert loop.speed() > 0.1
-    assert_limits_kept(loop)
-
-
-def test_blocked_arm_is_held_then_stopped_for_good(make_loop: MakeLoop, steady: Any):
-    loop = make_loop()
-    loop.blocked = True
-    seen = set()
-    for _ in range(40):
-        loop.run(100, estimate=steady)
-        status = loop.controller.status(loop.now_ns)
-        seen.add(status.reason)
-        if status.state is SafetyState.STOPPED_LATCHED:
-            break
-    assert Reason.NOT_FOLLOWING in seen
-    assert loop.controller.safety.state is SafetyState.STOPPED_LATCHED
-    assert 'rad away from its command' in loop.controller.safety.text
-
-
-def test_arm_put_elsewhere_at_rest_is_taken_up_where_it_is(make_loop: MakeLoop, robot: Any, steady: Any):
-    loop = make_loop()
-    loop.run(500, estimate=steady)
-    loop.run(1000)
-    moved = robot.home + 0.4
-    loop.driver.position, loop.driver.messages, loop.trace = moved, [], []
-    loop.run(600)
-    loop.run(800, estimate=steady)
-    np.testing.assert_allclose(loop.driver.messages[0].position[0], moved, atol=1e-9)
-    assert_limits_kept(loop)
-
-
-def test_second_sender_holds_the_arm(make_loop: MakeLoop, steady: Any):
-    loop = make_loop()
-    loop.run(500, estimate=steady)
-    loop.controller.on_publisher_count(2)
-    loop.run(500, estimate=steady)
-    assert loop.speed() == 0.0
-    assert '1 other publisher(s) on /joint_trajectory_controller' in loop.controller.safety.text
-    loop.controller.on_publisher_count(1)
-    loop.run(300, estimate=steady)
-    assert loop.speed() > 0.05
-
-
-def test_clock_set_back_rests_and_begins_anew(make_loop: MakeLoop, steady: Any):
-    loop = make_loop()
-    loop.run(500, estimate=steady)
-    loop.controller.tick(loop.now_ns - 2000 * MS)  # the last tick was 20 ms before now
-    assert not loop.controller.reference.is_anchored
-    assert 'the clock went back by 1.98 s' in loop.controller.safety.text
-
-
-def test_home_arrives_within_limits_and_reports(make_loop: MakeLoop, robot: Any):
-    loop = make_loop(robot.home + np.array([0.4, -0.3, 0.2, 0.3, -0.2, 0.3, 0.4]))
-    assert loop.controller.start_home('', 0.0, loop.now_ns) is None
-    busy = loop.controller.start_home('home', 0.0, loop.now_ns)
-    assert busy is not None
-    assert busy.text == 'already moving to pose home; cancel that first'
-    loop.run(4000)
-    outcome = loop.controller.take_home_outcome()
-    assert outcome is not None
-    assert outcome.code is HomeCode.SUCCEEDED
-    assert outcome.max_error < 0.02
-    np.testing.assert_allclose(loop.trace[-1][0], robot.home, atol=1e-6)
-    assert loop.speed() == 0.0
-    assert_limits_kept(loop)
-
-
-def test_home_ends_with_a_code_when_stopped_canceled_or_impossible(make_loop: MakeLoop, robot: Any):
-    away = robot.home + 0.3
-    loop = make_loop(away)
-    assert loop.controller.start_home('', 0.0, loop.now_ns) is None
-    loop.run(300)
-    loop.controller.stop('the operator')
-    outcome = loop.controller.take_home_outcome()
-    assert outcome is not None
-    assert outcome.code is HomeCode.STOPPED
-
-    loop = make_loop(away)
-    assert loop.controller.start_home('', 1.0, loop.now_ns) is None
-    loop.run(300)
-    loop.controller.cancel_home()
-    loop.run(500)
-    outcome = loop.controller.take_home_outcome()
-    assert outcome is not None
-    assert outcome.code is HomeCode.CANCELED
-    assert loop.speed() == 0.0
-    assert_limits_kept(loop)
-
-    for pose, scale, words in (
-        ('hme', 0.0, "unknown pose 'hme'"),
-        ('home', 1.5, 'speed_scale is 1.5'),
-        ('home', float('nan'), 'speed_scale is nan'),
-    ):
-        refusal = loop.controller.start_home(pose, scale, loop.now_ns)
-        assert refusal is not None
-        assert words in refusal.text
-
-
-def test_home_is_refused_while_a_task_runs_or_disarmed(make_loop: MakeLoop, steady: Any):
-    loop = make_loop()
-    loop.run(500, estimate=steady)
-    refusal = loop.controller.start_home('', 0.0, loop.now_ns)
-    assert refusal is not None
-    assert 'a task is being followed' in refusal.text
-    loop = make_loop(armed=False)
-    refusal = loop.controller.start_home('', 0.0, loop.now_ns)
-    assert refusal is not None
-    assert 'DISARMED' in refusal.text
 
 
 def test_tick_costs_little(make_loop: MakeLoop, steady: Any):

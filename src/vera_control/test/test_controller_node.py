@@ -19,6 +19,7 @@ from rclpy.action import ActionClient  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
+from std_msgs.msg import Bool  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
@@ -160,9 +161,18 @@ def world(ros: int) -> Iterator[World]:
 
 @pytest.fixture
 def controller(world: World, spawn: Callable[..., Any]) -> Any:
-    child = spawn(
-        '-m', 'vera_control.controller_node', '--ros-args', '-p', 'auto_arm:=true', '-p', 'require_task:=false', name='controller'
-    )
+    return start_controller(world, spawn)
+
+
+@pytest.fixture
+def patient_controller(world: World, spawn: Callable[..., Any]) -> Any:
+    """For what is not about late joint states, on machines that stand still now and then."""
+    return start_controller(world, spawn, '-p', 'state_timeout_s:=1.0')
+
+
+def start_controller(world: World, spawn: Callable[..., Any], *options: str) -> Any:
+    settings = ('-p', 'auto_arm:=true', '-p', 'require_task:=false', *options)
+    child = spawn('-m', 'vera_control.controller_node', '--ros-args', *settings, name='controller')
     world.until(lambda: world.state() == SafetyStatus.ARMED, 'arming', 20.0)
     return child
 
@@ -311,7 +321,7 @@ def test_silent_joint_states_hold_the_arm(world: World, controller: Any, spawn: 
     world.until(lambda: not world.is_moving(), 'rest', 1.0)
 
 
-def test_go_home_moves_to_the_pose_and_says_no_in_words(world: World, controller: Any) -> None:
+def test_go_home_moves_to_the_pose_and_says_no_in_words(world: World, patient_controller: Any) -> None:
     world.bench.position = ROBOT.home + np.array([0.3, -0.2, 0.1, 0.2, -0.1, 0.1, 0.2])
     world.pass_time(0.5)
     client: Any = ActionClient(world.bench, GoHome, 'go_home')
@@ -332,6 +342,29 @@ def test_go_home_moves_to_the_pose_and_says_no_in_words(world: World, controller
     assert result.max_error < 0.02
     check_limits(world.bench.trajectories)
     client.destroy()
+
+
+def test_a_dry_run_with_an_enabling_button_reaches_nobody(world: World, spawn: Callable[..., Any]) -> None:
+    heard: list[JointTrajectory] = []
+    world.bench.create_subscription(JointTrajectory, 'dry_run/command', heard.append, COMMAND)
+    button = world.bench.create_publisher(Bool, 'deadman', STREAM)
+    options = ('auto_arm:=true', 'require_task:=false', 'dry_run:=true', 'deadman:=true')
+    spawn('-m', 'vera_control.controller_node', '--ros-args', *(word for option in options for word in ('-p', option)), name='controller')
+    world.until(lambda: world.state() == SafetyStatus.HOLDING, 'waiting for the button', 20.0)
+    assert world.bench.status is not None
+    assert world.bench.status.reason == SafetyStatus.DEADMAN
+    start_estimates(spawn)
+    timer = world.bench.create_timer(0.05, lambda: button.publish(Bool(data=True)))
+    world.until(lambda: len(heard) > 10, 'commands of the dry run')
+    assert world.bench.status.dry_run
+    timer.cancel()
+    world.until(lambda: world.bench.status.reason == SafetyStatus.DEADMAN, 'release of the button', 1.0)
+    assert not world.bench.trajectories
+    refusal = world.call('recover')
+    assert not refusal.success
+    assert 'call stop' in refusal.message
+    assert world.call('stop').success
+    assert 'own tools' in world.call('recover').message
 
 
 def test_unknown_robot_is_refused_at_the_start(ros: int, spawn: Callable[..., Any]) -> None:

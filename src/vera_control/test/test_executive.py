@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vera_control.executive import PLANNER_FAILED, PLANNER_REFUSED, Executive, SafetyReport, Task, TaskCode, TaskOutcome
+from vera_control.executive import PLANNER_FAILED, PLANNER_REFUSED, Executive
 from vera_control.params import ExecutiveParams
 from vera_control.safety import Reason, SafetyState
+from vera_control.task import SafetyReport, Task, TaskCode, TaskOutcome
 from vera_core.errors import Refusal
 from vera_core.types import JointVelocity
 
@@ -248,3 +249,83 @@ def test_goals_are_refused_while_the_controller_cannot_move():
     assert 'holds the arm: no fresh joint states' in refusal_text(clock.core.submit('ok', 0.0, clock.now_ns))
     clock.now_ns += 2000 * MS
     assert 'no safety_status from controller_node' in refusal_text(clock.core.submit('ok', 0.0, clock.now_ns))
+
+
+def test_a_task_may_go_home_first_and_begins_when_it_is_there(moving: Callable[[int], JointVelocity]):
+    clock = Clock()
+    clock.safety = SafetyReport(
+        state=SafetyState.ARMED, reason=Reason.OK, text='', lost_nodes=(), speed_rms=0.0, start_obstacle='joint1 is 0.2 rad from home'
+    )
+    clock.feed_safety()
+    refusal = clock.core.submit('go', 0.0, clock.now_ns)
+    assert isinstance(refusal, Refusal)
+    assert 'from home' in refusal.text
+    task = clock.core.submit('go', 0.0, clock.now_ns, home_first=True)
+    assert isinstance(task, Task)
+    assert clock.run(1000) is None
+    assert task.phase == 'homing'
+    clock.core.on_home(task.task_id, succeeded=True, text='', now_ns=clock.now_ns)
+    assert clock.run(100) is None
+    assert task.phase == 'planning'
+    assert clock.core.elapsed_s(task, clock.now_ns) < 0.2
+
+
+def test_a_task_whose_way_home_fails_ends_with_the_words_about_it():
+    clock = Clock()
+    task = clock.core.submit('go', 0.0, clock.now_ns, home_first=True)
+    assert isinstance(task, Task)
+    clock.core.on_home(task.task_id, succeeded=False, text='the arm is blocked', now_ns=clock.now_ns)
+    outcome = clock.run(100)
+    assert outcome is not None
+    assert (outcome.code, 'the arm is blocked' in outcome.text) == (TaskCode.STOPPED, True)
+
+
+def test_divergence_asks_for_new_plans_and_then_ends_the_task(moving: Callable[[int], JointVelocity]):
+    clock = Clock(max_replans=2)
+    task = clock.begin()
+    held = report(SafetyState.HOLDING, Reason.DIVERGED, 'the pictures do not show the motion')
+    for count in (1, 2):
+        clock.safety = held
+        assert clock.run(400, moving) is None
+        assert task.replans == count
+        clock.safety = report(SafetyState.RUNNING)
+        assert clock.run(400, moving) is None
+    clock.safety = held
+    outcome = clock.run(400, moving)
+    assert outcome is not None
+    assert (outcome.code, outcome.replans) == (TaskCode.STOPPED, 2)
+    assert 'after 2 new plans: the pictures' in outcome.text
+
+
+def test_a_task_that_gets_no_new_plan_ends(moving: Callable[[int], JointVelocity]):
+    clock = Clock()
+    clock.begin(max_duration_s=100.0)
+    clock.safety = report(SafetyState.HOLDING, Reason.DIVERGED, 'the pictures do not show the motion')
+    outcome = clock.run(20_000, moving)
+    assert outcome is not None
+    assert (outcome.code, outcome.replans) == (TaskCode.STOPPED, 1)
+    assert 14.5 < outcome.elapsed_s < 16.0
+
+
+def test_a_canceled_task_is_over_when_the_arm_rests(moving: Callable[[int], JointVelocity]):
+    clock = Clock()
+    clock.begin()
+    clock.safety = report(SafetyState.RUNNING, speed=0.3)
+    assert clock.run(300, moving) is None
+    clock.core.cancel()
+    assert clock.run(200, moving) is None
+    assert clock.core.is_ending
+    clock.safety = report(SafetyState.ARMED, speed=0.0)
+    outcome = clock.run(200, moving)
+    assert outcome is not None
+    assert outcome.code is TaskCode.CANCELED
+
+
+def test_progress_is_the_share_of_the_motion_of_the_plan_that_is_behind(estimate_of: EstimateOf):
+    clock = Clock()
+    task = clock.begin()
+    assert task.progress == 0.0
+    for plan_id, remaining, share in ((1, 20.0, 0.0), (1, 5.0, 0.75), (2, 8.0, 0.0), (2, 2.0, 0.75)):
+        estimate = estimate_of(np.zeros(7), clock.now_ns, plan_id=plan_id, remaining_px=remaining, task_id=task.task_id)
+        clock.core.on_estimate(estimate, clock.now_ns)
+        assert task.progress == share

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vera_control.audit import audit
 from vera_control.limits import QUINTIC_ACCELERATION, QUINTIC_JERK, QUINTIC_VELOCITY, JointLimits, limits_of, stopping_speed
 from vera_control.shaper import Shaper
-from vera_control.trajectory import JointMotion
-from vera_core.embodiment import Embodiment
+from vera_control.trajectory import JointMotion, ShapedTrajectory
+from vera_core.embodiment import Embodiment, load_embodiment
 from vera_core.errors import ConfigError
 
 
@@ -55,3 +56,47 @@ def test_impossible_settings_are_refused_with_the_number(robot: Embodiment):
         limits_of(robot, stop_time_s=0.01)
     with pytest.raises(ConfigError, match='point_period_s is 0.2'):
         limits_of(robot, period_s=0.2)
+
+
+def test_velocity_limits_of_the_fr3_are_those_of_frankas_rule():
+    robot = load_embodiment('fr3')
+    limits = limits_of(robot)
+    # Joint 2 at 1.2 rad: sqrt(2 2.585 (1.7837 - 1.2)) - 0.2517 = 1.4855 rad/s upwards, of which limit_scale leaves 0.3; downwards it is 2.62 rad/s.
+    position = robot.home.copy()
+    position[1] = 1.2
+    slowest, fastest = limits.velocity_window(position)
+    assert fastest[1] == pytest.approx(0.3 * (np.sqrt(2 * 2.585 * (1.7837 - 1.2)) - 0.2517))
+    assert fastest[1] == pytest.approx(0.4456, abs=1e-4)
+    assert slowest[1] == pytest.approx(-0.3 * 2.62)
+
+
+def test_the_range_ends_where_the_velocity_limit_is_zero():
+    robot = load_embodiment('fr3')
+    limits = limits_of(robot)
+    # Joint 1: 0.6599² / (2 6) = 0.0363 rad before the position limit.
+    assert limits.upper[0] == pytest.approx(2.7437 - 0.03629, abs=1e-5)
+    slowest, fastest = limits.velocity_window(limits.upper)
+    np.testing.assert_allclose(fastest, 0.0, atol=1e-9)
+    assert np.all(slowest < 0)
+
+
+def test_a_limit_that_is_the_same_everywhere_stays_so(limits: JointLimits, robot: Embodiment):
+    slowest, fastest = limits.velocity_window(np.stack([limits.lower, robot.home, limits.upper]))
+    np.testing.assert_array_equal(fastest, np.broadcast_to(limits.velocity, (3, 7)))
+    np.testing.assert_array_equal(slowest, -fastest)
+    np.testing.assert_array_equal(limits.lower, robot.limits('lower'))
+
+
+def test_audit_sees_a_joint_that_is_too_fast_for_where_it_is():
+    robot = load_embodiment('fr3')
+    limits = limits_of(robot)
+
+    def steady(position: float) -> ShapedTrajectory:
+        rows = np.zeros((2, 7))
+        place, speed = np.stack([robot.home, robot.home]), rows.copy()
+        place[:, 1], speed[:, 1] = [position, position + 0.004], 0.4
+        return ShapedTrajectory(first=0, period_ns=10_000_000, position=place, velocity=speed, acceleration=rows)
+
+    assert audit(steady(0.0), limits).total == 0
+    # 0.4 rad/s is below the velocity limit of 0.786, but not at 1.4 rad: 0.3 (sqrt(2 2.585 0.3837) - 0.2517) = 0.347 rad/s.
+    assert audit(steady(1.4), limits).velocity == 1

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vera_control.limits import JointLimits
-from vera_control.trajectory import ShapedTrajectory
+from vera_control.trajectory import ShapedTrajectory, quintic_looks
 
-SHARES = np.linspace(0.0, 1.0, 9)
+LOOKS = quintic_looks(np.linspace(0.0, 1.0, 9))
+"""Nine places in each segment."""
 TOLERANCE = 1e-6
 """Relative slack for rounding; eight orders above it, three below anything a robot can feel."""
 
@@ -43,11 +44,12 @@ def audit(trajectory: ShapedTrajectory, limits: JointLimits) -> Violations:
     if len(trajectory.position) < 2:
         outside = np.any(trajectory.position < limits.lower) or np.any(trajectory.position > limits.upper)
         return Violations(position=int(outside))
-    position, velocity, acceleration, jerk = trajectory.dense(SHARES)
+    position, velocity, acceleration, jerk = trajectory.look(LOOKS)
     slack = 1.0 + TOLERANCE
+    slowest, fastest = limits.velocity_window(position) if limits.has_velocity_window else (-limits.velocity, limits.velocity)
     return Violations(
         position=int(np.any(position < limits.lower - TOLERANCE) or np.any(position > limits.upper + TOLERANCE)),
-        velocity=int(np.any(np.abs(velocity) > limits.velocity * slack)),
+        velocity=int(np.any(velocity < slowest * slack - TOLERANCE) or np.any(velocity > fastest * slack + TOLERANCE)),
         acceleration=int(np.any(np.abs(acceleration) > limits.acceleration * slack)),
         jerk=int(np.any(np.abs(jerk) > limits.jerk * slack)),
     )

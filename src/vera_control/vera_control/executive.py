@@ -4,81 +4,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import Literal
-
 import numpy as np
 
 from vera_control.params import ExecutiveParams
 from vera_control.prompt import gate_prompt
 from vera_control.safety import Reason, SafetyState
+from vera_control.task import Phase, SafetyReport, Task, TaskCode, TaskOutcome
 from vera_control.watchdog import NodeWatch, explain_lost
 from vera_core.errors import Refusal
 from vera_core.types import JointVelocity
 
-Phase = Literal['planning', 'following', 'holding', 'settling']
 PLANNER_REFUSED = 4
 """PlannerStatus.REFUSED"""
 PLANNER_FAILED = 5
 """PlannerStatus.FAILED"""
 FRESH_ESTIMATE_S = 0.6
 """Estimates older than this say nothing about now."""
+REST_PATIENCE_NS = 1_000_000_000
+"""A task that ends waits this long for the arm to rest before it says so."""
+NEW_PLAN_S = 15.0
+"""A task ends when the plan that was asked for after a divergence has not been followed in this time."""
 MAX_DURATION_S = 600.0
 """No task may ask for more."""
-BLOCKING = (Reason.STALE_JOINT_STATE, Reason.NODE_LOST, Reason.OTHER_PUBLISHER, Reason.NOT_FOLLOWING)
+BLOCKING = (
+    Reason.STALE_JOINT_STATE,
+    Reason.NODE_LOST,
+    Reason.OTHER_PUBLISHER,
+    Reason.NOT_FOLLOWING,
+    Reason.DRIVER_NOT_READY,
+    Reason.DEADMAN,
+)
 """A controller that holds for one of these takes no new task."""
-
-
-class TaskCode(IntEnum):
-    """Result codes of ExecuteTask.action."""
-
-    SUCCEEDED = 0
-    REJECTED = 1
-    CANCELED = 2
-    TIMED_OUT = 3
-    STOPPED = 4
-    PLANNER_FAILED = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOutcome:
-    """How a task ended."""
-
-    code: TaskCode
-    text: str
-    task_id: int
-    plans: int
-    elapsed_s: float
-    moving_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafetyReport:
-    """What the executive needs of SafetyStatus."""
-
-    state: SafetyState
-    reason: Reason
-    text: str
-    lost_nodes: tuple[str, ...]
-    speed_rms: float
-    """Commanded speed, root mean square over the joints, rad/s."""
-
-
-@dataclass(slots=True)
-class Task:
-    """The task in force."""
-
-    task_id: int
-    prompt: str
-    max_duration_s: float
-    start_ns: int
-    plans: set[int] = field(default_factory=set)
-    moving_s: float = 0.0
-    estimate: JointVelocity | None = None
-    estimate_ns: int = 0
-    settled_since_ns: int | None = None
-    phase: Phase = 'planning'
 
 
 class Executive:
@@ -94,16 +50,19 @@ class Executive:
         self._tick_ns: int | None = None
         self._lost_since_ns: int | None = None
         self._ending: tuple[TaskCode, str] | None = None
+        self._ending_ns: int | None = None
 
     # What comes in.
 
-    def submit(self, prompt: str, max_duration_s: float, now_ns: int) -> Task | Refusal:
+    def submit(self, prompt: str, max_duration_s: float, now_ns: int, *, home_first: bool = False, is_dry: bool = False) -> Task | Refusal:
         """Begin a task, or say why not.
 
         Args:
             prompt: What to do.
             max_duration_s: Time limit, s; 0 takes the default.
             now_ns: Time, ns.
+            home_first: Whether somebody moves the arm home first, and reports it with `on_home`.
+            is_dry: Whether the commands must not reach the driver.
         """
         if self.task is not None:
             return Refusal('busy', f"task {self.task.task_id} ('{self.task.prompt[:60]}') is being carried out; cancel it first")
@@ -114,19 +73,35 @@ class Executive:
             return Refusal(
                 'bad_duration', f'max_duration is {max_duration_s} s; it must be between 0 (the default) and {MAX_DURATION_S:.0f} s'
             )
-        refusal = self._not_ready(now_ns)
+        refusal = self._not_ready(now_ns, must_be_home=not home_first)
         if refusal is not None:
             return refusal
         self._count += 1
         self.task = Task(self._count, prompt, max_duration_s or self.params.default_duration_s, now_ns)
+        self.task.is_homing, self.task.is_dry = home_first, is_dry
         self._tick_ns = now_ns
         self._lost_since_ns = None
-        self._ending = None
+        self._ending = self._ending_ns = None
         return self.task
 
     def cancel(self, text: str = 'canceled') -> None:
         """End the task at the next tick."""
         self._end(TaskCode.CANCELED, text)
+
+    @property
+    def is_ending(self) -> bool:
+        """True when the task in force is to be followed no more, while the arm still comes to rest."""
+        return self._ending is not None
+
+    def on_home(self, task_id: int, *, succeeded: bool, text: str, now_ns: int) -> None:
+        """Take in how the move home before a task ended."""
+        task = self.task
+        if task is None or task.task_id != task_id or not task.is_homing:
+            return
+        if succeeded:
+            task.is_homing, task.start_ns = False, now_ns
+        else:
+            self._end(TaskCode.STOPPED, f'the task did not begin: {text}')
 
     def on_planner(self, *, state: int, text: str, task_id: int, stamp_ns: int) -> None:
         """Take in a planner status; only one about this task, made since it began, can end it."""
@@ -141,8 +116,7 @@ class Executive:
         task = self.task
         if task is None or estimate.task_id != task.task_id:
             return
-        task.plans.add(estimate.plan_id)
-        task.estimate, task.estimate_ns = estimate, now_ns
+        task.take(estimate, now_ns)
         if not self._looks_done(estimate):
             task.settled_since_ns = None
         elif task.settled_since_ns is None:
@@ -169,11 +143,11 @@ class Executive:
         task.phase = self._phase(task, now_ns)
         if self._ending is None:
             self._judge(task, now_ns)
-        if self._ending is None:
+        if self._ending is None or not self._has_come_to_rest(now_ns):
             return None
         code, text = self._ending
         self.task = None
-        self._ending = None
+        self._ending = self._ending_ns = None
         return TaskOutcome(
             code=code,
             text=text,
@@ -181,6 +155,7 @@ class Executive:
             plans=len(task.plans),
             elapsed_s=self.elapsed_s(task, now_ns),
             moving_s=task.moving_s,
+            replans=task.replans,
         )
 
     @staticmethod
@@ -194,7 +169,15 @@ class Executive:
 
     # How it decides.
 
-    def _not_ready(self, now_ns: int) -> Refusal | None:
+    def _has_come_to_rest(self, now_ns: int) -> bool:
+        """Whether an ending task may say so: the arm rests, or nobody can say when it will."""
+        if self._ending_ns is None:
+            self._ending_ns = now_ns
+        rests = self._safety is None or self._safety.speed_rms <= self.params.moving_rad_s
+        is_silent = (now_ns - self._safety_ns) * 1e-9 > self.params.status_timeout_s
+        return rests or is_silent or not 0 <= now_ns - self._ending_ns < REST_PATIENCE_NS
+
+    def _not_ready(self, now_ns: int, *, must_be_home: bool = True) -> Refusal | None:
         safety = self._safety
         if safety is None or (now_ns - self._safety_ns) * 1e-9 > self.params.status_timeout_s:
             return Refusal('no_controller', 'no safety_status from controller_node; start it and wait until it reports')
@@ -205,6 +188,8 @@ class Executive:
             return Refusal('node_lost', explain_lost(self.nodes.lost))
         if safety.state is SafetyState.HOLDING and safety.reason in BLOCKING:
             return Refusal('holding', f'the controller holds the arm: {safety.text}')
+        if safety.start_obstacle and must_be_home:
+            return Refusal('not_home', safety.start_obstacle)
         return None
 
     def _lost_for_good(self, now_ns: int) -> tuple[str, ...]:
@@ -228,10 +213,30 @@ class Executive:
             self._end(
                 TaskCode.STOPPED, f'controller_node has been silent for {silent_s:.1f} s; its last trajectory ends at rest; start it again'
             )
+        elif task.is_homing:
+            if self.elapsed_s(task, now_ns) >= self.params.home_timeout_s:
+                self._end(TaskCode.STOPPED, f'the task did not begin: home was not reached in {self.params.home_timeout_s:.0f} s')
+        elif self._has_diverged(task, now_ns):
+            assert self._safety is not None
+            self._end(TaskCode.STOPPED, f'given up after {task.replans} new plans: {self._safety.text}')
         elif self._is_done(task, now_ns):
             self._end(TaskCode.SUCCEEDED, f'the last plan frame is reached and the arm rests, {len(task.plans)} plans followed')
         elif self.elapsed_s(task, now_ns) >= task.max_duration_s:
             self._end(TaskCode.TIMED_OUT, self._explain_timeout(task))
+
+    def _has_diverged(self, task: Task, now_ns: int) -> bool:
+        """Ask for another plan each time the controller holds because the pictures do not show the motion; return whether that is over."""
+        safety = self._safety
+        if safety is None or safety.state is not SafetyState.HOLDING or safety.reason is not Reason.DIVERGED:
+            task.held_since_ns = None
+            return False
+        if task.held_since_ns is not None:
+            return (now_ns - task.held_since_ns) * 1e-9 >= NEW_PLAN_S
+        if task.replans >= self.params.max_replans:
+            return True
+        task.held_since_ns = now_ns
+        task.replans += 1
+        return False
 
     def _looks_done(self, estimate: JointVelocity) -> bool:
         rms = float(np.sqrt(np.mean(estimate.delta_q**2)))
@@ -244,6 +249,8 @@ class Executive:
         return fresh and rests and since is not None and (now_ns - since) * 1e-9 >= self.params.done_hold_s
 
     def _phase(self, task: Task, now_ns: int) -> Phase:
+        if task.is_homing:
+            return 'homing'
         if task.estimate is None:
             return 'planning'
         if task.settled_since_ns is not None:

@@ -36,6 +36,10 @@ class ReferenceHistory:
         while self._entries[0][0] < time_ns - self._span_ns:
             self._entries.popleft()
 
+    def since(self, time_ns: int) -> FloatArray:
+        """Return every remembered reference from a time on, shape (k, n), rad; k may be 0."""
+        return np.array([position for when, position in self._entries if when >= time_ns])
+
     def at(self, time_ns: int) -> FloatArray | None:
         """Return the reference at a time, shape (n,), rad, the nearest end outside the span; None when nothing is known."""
         if not self._entries:

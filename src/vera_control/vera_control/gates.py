@@ -13,6 +13,8 @@ from vera_core.errors import Refusal
 from vera_core.shapes import FloatArray
 from vera_core.types import JointVelocity, RobotState
 
+JUMP_TOLERANCE_RAD = 0.05
+"""Noise of measured joints."""
 FUTURE_TOLERANCE_S = 0.05
 """A stamp this far ahead of the clock is still taken as clock noise, s."""
 
@@ -97,6 +99,23 @@ def gate_state(state: RobotState, now_ns: int, *, limits: JointLimits, newest_ns
     if refusal is not None:
         return refusal
     return gate_stamp('joint state', state.stamp_ns, now_ns, newest_ns=newest_ns, max_age_s=max_age_s)
+
+
+def gate_jump(state: RobotState, last: RobotState | None, limits: JointLimits) -> Refusal | None:
+    """Refuse measured joints that no motion of this robot can have led to since the last ones: mixed up names, two robots on one topic."""
+    if last is None:
+        return None
+    elapsed_s = (state.stamp_ns - last.stamp_ns) * 1e-9
+    excess = np.abs(state.position - last.position) - JUMP_TOLERANCE_RAD - limits.robot_velocity * elapsed_s
+    worst = int(np.argmax(excess))
+    if excess[worst] <= 0:
+        return None
+    distance = abs(float(state.position[worst] - last.position[worst]))
+    return Refusal(
+        'jump',
+        f'joint state refused whole: {limits.names[worst]} is {distance:.3f} rad away from where it was {elapsed_s:.3f} s ago, the robot can do '
+        f'{limits.robot_velocity[worst]:.3f} rad/s; are joints mixed up, or do two robots publish on this topic?',
+    )
 
 
 def gate_inside(position: FloatArray, limits: JointLimits) -> Refusal | None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 from rclpy.signals import uninstall_signal_handlers
@@ -18,11 +19,13 @@ class LeaveFlag:
 
     def __init__(self) -> None:
         self.is_set = False
+        self.is_awaited: Callable[[], bool] = lambda: True
+        """Whether somebody looks at the flag; when nobody does, a signal ends the process at once."""
         uninstall_signal_handlers()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._set)
 
     def _set(self, number: int, frame: FrameType | None) -> None:
-        if self.is_set:
+        if self.is_set or not self.is_awaited():
             raise KeyboardInterrupt
         self.is_set = True

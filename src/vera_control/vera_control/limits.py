@@ -32,9 +32,9 @@ class JointLimits:
 
     names: tuple[str, ...]
     lower: FloatArray
-    """rad"""
+    """rad; inside the manufacturer's limit where the velocity limit reaches zero before it."""
     upper: FloatArray
-    """rad"""
+    """rad; the same at the other end."""
     velocity: FloatArray
     """What a published command may never exceed, rad/s."""
     acceleration: FloatArray
@@ -49,12 +49,26 @@ class JointLimits:
     """The shaper stops this far inside the position limits, rad."""
     stop_time_s: float
     """A stop from full commanded speed takes at most this long, s."""
+    velocity_offset: FloatArray
+    """Of the velocity limit near the position limits, unscaled, rad/s."""
+    deceleration: FloatArray
+    """Of the velocity limit near the position limits, unscaled, rad/s²; infinite where the limit is the same everywhere."""
     shaped_velocity: FloatArray = field(init=False)
     """Velocity the shaper aims at most for, rad/s."""
     shaped_acceleration: FloatArray = field(init=False)
     """Acceleration of the shaper, rad/s²."""
     shaped_jerk: FloatArray = field(init=False)
     """Jerk of the shaper, rad/s³."""
+    velocity_slack: FloatArray = field(init=False)
+    """What a driver's interpolation may add to the velocity of a joint whose limit depends on its position, rad/s; 0 for the others."""
+    soft_lower: FloatArray = field(init=False)
+    """Lowest position the shaper aims for, rad."""
+    soft_upper: FloatArray = field(init=False)
+    """Highest position the shaper aims for, rad."""
+    has_velocity_window: bool = field(init=False)
+    """True when the velocity limit of some joint depends on its position."""
+    _window_terms: tuple[FloatArray, FloatArray, FloatArray] = field(init=False, repr=False)
+    """Of the velocity limit near the position limits: constant and slope of its square, and scale. The constant is infinite where there is none."""
 
     def __post_init__(self) -> None:
         jerk = self.jerk / QUINTIC_JERK
@@ -67,27 +81,52 @@ class JointLimits:
                 f'stop_time_s is {self.stop_time_s}; the acceleration and jerk limits need more than {float(np.max(acceleration / jerk)):.3f} s'
             )
         velocity = np.minimum(self.velocity - QUINTIC_VELOCITY * jerk * self.period_s**2, stoppable)
-        for name, array in (('shaped_jerk', jerk), ('shaped_acceleration', acceleration), ('shaped_velocity', velocity)):
+        has_window = np.isfinite(self.deceleration)
+        slack = np.where(has_window, QUINTIC_VELOCITY * jerk * self.period_s**2, 0.0)
+        for name, array in (
+            ('velocity_slack', slack),
+            ('shaped_jerk', jerk),
+            ('shaped_acceleration', acceleration),
+            ('shaped_velocity', velocity),
+            ('soft_lower', self.lower + self.position_margin),
+            ('soft_upper', self.upper - self.position_margin),
+        ):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
+        object.__setattr__(self, 'has_velocity_window', bool(np.any(has_window)))
+        constant, slope = np.where(has_window, self.velocity_offset**2, np.inf), 2 * np.where(has_window, self.deceleration, 0.0)
+        object.__setattr__(self, '_window_terms', (constant, slope, self.velocity / self.robot_velocity))
 
-    @property
-    def soft_lower(self) -> FloatArray:
-        """Lowest position the shaper aims for, shape (n,), rad."""
-        return np.asarray(self.lower + self.position_margin)
+    def velocity_window(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the lowest and the highest velocity that a command may have at positions of shape (..., n), rad/s, shape (..., n) each.
 
-    @property
-    def soft_upper(self) -> FloatArray:
-        """Highest position the shaper aims for, shape (n,), rad."""
-        return np.asarray(self.upper - self.position_margin)
+        Franka's rule for the FR3: towards a limit that is x away a joint may move at most ``sqrt(2 deceleration x) - velocity_offset``,
+        never less than 0 and never more than its `velocity`. Scaled like `velocity`.
+        """
+        if not self.has_velocity_window:
+            return np.broadcast_to(-self.velocity, position.shape), np.broadcast_to(self.velocity, position.shape)
+        return np.asarray(-self._window(position - self.lower)), self._window(self.upper - position)
+
+    def _window(self, room: FloatArray) -> FloatArray:
+        """Return the largest speed towards an end of the range that is `room` away, shapes (..., n), rad and rad/s."""
+        constant, slope, scale = self._window_terms
+        braking = scale * (np.sqrt(constant + slope * np.maximum(room, 0.0)) - self.velocity_offset)
+        return np.asarray(np.minimum(braking, self.velocity))
 
 
 def limits_of(robot: Embodiment, *, period_s: float = 0.01, position_margin: float = 0.02, stop_time_s: float = 0.17) -> JointLimits:
-    """Return the limits of a robot, scaled by its `limit_scale`."""
+    """Return the limits of a robot, scaled by its `limit_scale`.
+
+    A joint whose velocity limit depends on its position may not move towards a limit at all from v² / (2 a) before it on, with v its
+    `velocity_offset` and a its `deceleration`. Nothing is commanded there, so the range ends at that point.
+    """
+    offset = np.array([joint.velocity_offset for joint in robot.joints])
+    deceleration = np.array([np.inf if joint.deceleration is None else joint.deceleration for joint in robot.joints])
+    standstill = offset**2 / (2 * deceleration)
     return JointLimits(
         names=robot.joint_names,
-        lower=robot.limits('lower'),
-        upper=robot.limits('upper'),
+        lower=robot.limits('lower') + standstill,
+        upper=robot.limits('upper') - standstill,
         velocity=robot.limits('velocity'),
         acceleration=robot.limits('acceleration'),
         jerk=robot.limits('jerk'),
@@ -95,6 +134,8 @@ def limits_of(robot: Embodiment, *, period_s: float = 0.01, position_margin: flo
         period_s=period_s,
         position_margin=position_margin,
         stop_time_s=stop_time_s,
+        velocity_offset=offset,
+        deceleration=deceleration,
     )
 
 

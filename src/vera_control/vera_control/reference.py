@@ -37,9 +37,18 @@ def joining_time(gap: FloatArray, limits: JointLimits) -> float:
 class RollingReference:
     """The trajectory in force and the rules of its continuation."""
 
-    def __init__(self, limits: JointLimits, *, lead_s: float) -> None:
+    def __init__(self, limits: JointLimits, *, lead_s: float, stop_lead_s: float | None = None) -> None:
+        """Begin without knowing where the arm is.
+
+        Args:
+            limits: Of the joints; the grid of the points.
+            lead_s: A new piece takes over this long from now, s.
+            stop_lead_s: The same for a ramp to rest; never longer than `lead_s`, s.
+        """
         self.limits = limits
         self.lead_ns = int(lead_s * 1e9)
+        self.stop_lead_ns = self.lead_ns if stop_lead_s is None else min(self.lead_ns, int(stop_lead_s * 1e9))
+        self._used_lead_ns = self.lead_ns
         self.period_ns = round(limits.period_s * 1e9)
         self.violations = Violations()
         self._rest: FloatArray | None = None
@@ -81,15 +90,17 @@ class RollingReference:
             return self._trajectory.sample(now_ns)
         return JointMotion.at_rest(self.rest)
 
-    def takeover(self, now_ns: int, *, joining_s: float = 0.0) -> tuple[int, JointMotion]:
+    def takeover(self, now_ns: int, *, joining_s: float = 0.0, is_stop: bool = False) -> tuple[int, JointMotion]:
         """Return the grid index and the state from which a new piece goes on.
 
         Args:
             now_ns: Time of this tick, ns.
             joining_s: How long the driver needs from where it rests to this reference; only used when the reference rests, s.
+            is_stop: Whether the new piece only brings the arm to rest.
         """
+        self._used_lead_ns = self.stop_lead_ns if is_stop else self.lead_ns
         if self._trajectory is not None and self.is_moving(now_ns):
-            index = max(self._ceil(now_ns + self.lead_ns), self._trajectory.first)
+            index = max(self._ceil(now_ns + self._used_lead_ns), self._trajectory.first)
             return index, self._trajectory.point(index)
         return self._ceil(now_ns + max(self.lead_ns, int(joining_s * 1e9))), self.at(now_ns)
 
@@ -103,9 +114,9 @@ class RollingReference:
         fresh = ShapedTrajectory(
             first=index,
             period_ns=self.period_ns,
-            position=np.vstack([start.position, points.position]),
-            velocity=np.vstack([start.velocity, points.velocity]),
-            acceleration=np.vstack([start.acceleration, points.acceleration]),
+            position=np.concatenate([start.position[None], points.position]),
+            velocity=np.concatenate([start.velocity[None], points.velocity]),
+            acceleration=np.concatenate([start.acceleration[None], points.acceleration]),
         )
         found = audit(fresh, self.limits)
         self.violations.add(found)
@@ -123,7 +134,7 @@ class RollingReference:
         A process can lose the processor for longer than the lead. The driver is on the old ramp to rest by then, and a message from before
         would make it jump.
         """
-        if 0 <= now_ns - tick_ns <= LATEST_SHARE * self.lead_ns:
+        if 0 <= now_ns - tick_ns <= LATEST_SHARE * self._used_lead_ns:
             return True
         self.withdraw()
         return False
@@ -137,13 +148,13 @@ class RollingReference:
         if old is None or not self.is_moving(now_ns):
             return fresh
         first = max((now_ns - PAST_NS) // self.period_ns, old.first)
-        rows = np.clip(np.arange(first, fresh.first), old.first, old.last) - old.first
+        rows = np.minimum(np.arange(first, fresh.first), old.last) - old.first
         return ShapedTrajectory(
             first=first,
             period_ns=self.period_ns,
-            position=np.vstack([old.position[rows], fresh.position]),
-            velocity=np.vstack([old.velocity[rows], fresh.velocity]),
-            acceleration=np.vstack([old.acceleration[rows], fresh.acceleration]),
+            position=np.concatenate([old.position[rows], fresh.position]),
+            velocity=np.concatenate([old.velocity[rows], fresh.velocity]),
+            acceleration=np.concatenate([old.acceleration[rows], fresh.acceleration]),
         )
 
     def _ceil(self, time_ns: int) -> int:

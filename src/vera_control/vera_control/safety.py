@@ -38,11 +38,19 @@ class Reason(IntEnum):
     NOT_FOLLOWING = 8
     OTHER_PUBLISHER = 9
     NO_TASK = 10
+    DRIVER_NOT_READY = 11
+    TOO_CLOSE = 12
+    DEADMAN = 13
+    NOT_HOME = 14
+    CLOCK_JUMP = 15
+    FROZEN_CAMERA = 16
+    DIVERGED = 17
+    DRY_RUN = 18
 
 
 def reason_of(refusal: Refusal) -> Reason:
     """Return the reason code a refused input is reported under."""
-    return Reason.OVER_LIMIT if refusal.code == 'over_limit' else Reason.BAD_INPUT
+    return {'over_limit': Reason.OVER_LIMIT, 'clock_jump': Reason.CLOCK_JUMP}.get(refusal.code, Reason.BAD_INPUT)
 
 
 @dataclass(frozen=True, slots=True)

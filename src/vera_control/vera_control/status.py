@@ -27,3 +27,7 @@ class ControllerStatus:
     """Shape (n,), rad/s."""
     refused_messages: int
     violations: Violations
+    is_dry: bool
+    """True while commands are made but do not reach the driver."""
+    start_obstacle: str
+    """Why no task could begin although the arm is armed; empty when one could."""

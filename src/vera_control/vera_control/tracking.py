@@ -21,6 +21,14 @@ ELSEWHERE_RAD = 0.3
 """A resting arm this far from its reference was put there (a reset scene, another program); it did not sag, so its driver rests there too."""
 UNKNOWN_JOINING_S = 0.25
 """The driver gets this long to join a reference that was just put to the measured joints, s."""
+AGAINST_RAD = 0.02
+"""A joint this far from its command that has moved away from it needs no patience, rad."""
+LAG_S = 0.2
+"""An arm may be this far behind its commands."""
+RETREAT_SHARE = 0.2
+"""A blocked arm is bent: its command goes back to where it is, and further by this share of how far ahead it was."""
+MOST_BENT_RAD = 0.2
+"""No obstacle is found later than this, rad: an arm further from its command is not to be believed."""
 SECOND_LOSS_S = 10.0
 """An arm that stops following twice within this time is beyond help."""
 
@@ -35,17 +43,29 @@ class Tracking:
         self._follow = FollowWatch(bound_rad=params.follow_bound_rad, patience_s=params.follow_patience_s)
         self._joining_s = UNKNOWN_JOINING_S
         self._last_loss_ns: int | None = None
+        self._began: FloatArray | None = None
+        self.way_back: FloatArray | None = None
+        """Where the reference of a blocked arm has to come back to, shape (n,), rad, or the servos push on for ever; None while it is not blocked."""
         self.lost: str | None = None
         """Why the arm is held: it does not follow its commands. None while it does."""
         self.is_hopeless = False
         """True when the arm stopped following again soon after the last time."""
+
+    @property
+    def is_anchored(self) -> bool:
+        """True once it is known where the arm rests or is led."""
+        return self._reference.is_anchored
+
+    def is_moving(self, now_ns: int) -> bool:
+        """True while the arm is led."""
+        return self._reference.is_moving(now_ns)
 
     def forget(self) -> None:
         """Drop all that was known, for example after the clock jumped."""
         self._reference.forget()
         self._history.clear()
         self._follow.reset()
-        self.lost = None
+        self.lost = self.way_back = None
 
     def acknowledge(self) -> None:
         """An operator reset the stop: count losses anew."""
@@ -63,22 +83,37 @@ class Tracking:
         # The driver rests exactly where the last trajectory ended.
         return 0.0
 
-    def update(self, state: RobotState, now_ns: int) -> None:
-        """Take in fresh measured joints: notice an arm that does not follow, and put a resting reference where the arm really is."""
-        is_still = bool(np.all(np.abs(state.velocity) < STILL_RAD_S))
-        if not self._reference.is_anchored:
-            if is_still:
-                self._anchor(state.position, UNKNOWN_JOINING_S)
-        elif self._reference.is_moving(now_ns):
-            self._watch_motion(state, now_ns)
-        elif self._reference.rested_s(now_ns) > SETTLE_S and is_still:
-            self._meet_at_rest(state)
-        if self._reference.is_anchored:
-            self._history.add(now_ns, self._reference.at(now_ns).position)
+    def update(self, state: RobotState, now_ns: int, *, is_dry: bool = False) -> None:
+        """Take in fresh measured joints: notice an arm that does not follow, and put a resting reference where the arm really is.
 
-    def _watch_motion(self, state: RobotState, now_ns: int) -> None:
+        In a dry run no arm follows: there the reference only comes back to the arm when it is far from it.
+        """
+        is_still = bool(np.all(np.abs(state.velocity) < STILL_RAD_S))
+        if self._reference.is_anchored:
+            # Before the look: the joints may have been measured after the last tick.
+            self._remember(now_ns)
+            if self._reference.is_moving(now_ns):
+                self._watch_motion(state, now_ns, is_dry=is_dry)
+            elif self._reference.rested_s(now_ns) > SETTLE_S and is_still:
+                self._meet_at_rest(state, now_ns)
+        elif is_still:
+            self._anchor(state.position, UNKNOWN_JOINING_S, now_ns)
+        if self._reference.is_anchored and not self._reference.is_moving(now_ns):
+            self._began = self._reference.rest
+
+    def _remember(self, now_ns: int) -> None:
+        self._history.add(now_ns, self._reference.at(now_ns).position)
+
+    def _watch_motion(self, state: RobotState, now_ns: int, *, is_dry: bool) -> None:
         then = self.reference_behind(state.stamp_ns)
-        if then is None or not self._follow.update(state.position, then, now_ns) or self.lost is not None:
+        if then is None:
+            return
+        is_lost = self._follow.update(state.position, then, now_ns)
+        is_against = self._follow.worst_rad > AGAINST_RAD and self._goes_the_other_way(state)
+        if self.lost is not None or not (is_lost or is_against):
+            return
+        if is_dry:
+            self.lost = f'dry run: the commands are {self._follow.worst_rad:.2f} rad ahead of the arm, which is not moved; they begin again where it is'
             return
         self.lost = (
             f'joint {self._follow.worst_joint + 1} is {self._follow.worst_rad:.3f} rad away from its command (limit {self._params.follow_bound_rad} rad '
@@ -86,17 +121,42 @@ class Tracking:
         )
         self.is_hopeless = self._last_loss_ns is not None and (now_ns - self._last_loss_ns) * 1e-9 < SECOND_LOSS_S
         self._last_loss_ns = now_ns
+        if self.is_hopeless:
+            self.lost = f'twice within {SECOND_LOSS_S:.0f} s: {self.lost}'
+        # Against its command a way back would lead further away, and nothing bends an arm that far.
+        retreat = state.position - RETREAT_SHARE * (then - state.position)
+        is_bent = not is_against and self._follow.worst_rad < MOST_BENT_RAD
+        self.way_back = None if not is_bent else np.clip(retreat, self._reference.limits.lower, self._reference.limits.upper)
+        if is_against:
+            self.lost = (
+                f'joint {self._follow.worst_joint + 1} moves against its command; is its sign wrong in the robot file or its driver?'
+            )
+            self.is_hopeless = True
 
-    def _meet_at_rest(self, state: RobotState) -> None:
+    def _goes_the_other_way(self, state: RobotState) -> bool:
+        """Whether the worst joint has moved against its commands since the last rest: nothing that is only in its way makes it do that.
+
+        An arm that lags through a reversal is on the other side of its command too, but not of what it was told within LAG_S.
+        """
+        commanded = self._history.since(state.stamp_ns - int(LAG_S * 1e9))
+        if self._began is None or not len(commanded):
+            return False
+        joint = self._follow.worst_joint
+        done, wanted = state.position[joint] - self._began[joint], commanded[:, joint] - self._began[joint]
+        return bool(np.all(done * wanted <= 0.0) and abs(done) > 0.3 * self._follow.worst_rad)
+
+    def _meet_at_rest(self, state: RobotState, now_ns: int) -> None:
         gap = state.position - self._reference.rest
         distance = float(np.max(np.abs(gap)))
         if distance > self._params.rest_bound_rad:
             sagged = distance < ELSEWHERE_RAD
-            self._anchor(state.position, max(UNKNOWN_JOINING_S, joining_time(gap, self._reference.limits)) if sagged else UNKNOWN_JOINING_S)
+            joining_s = max(UNKNOWN_JOINING_S, joining_time(gap, self._reference.limits)) if sagged else UNKNOWN_JOINING_S
+            self._anchor(state.position, joining_s, now_ns)
         self._follow.reset()
-        self.lost = None
+        self.lost = self.way_back = None
 
-    def _anchor(self, position: FloatArray, joining_s: float) -> None:
+    def _anchor(self, position: FloatArray, joining_s: float, now_ns: int) -> None:
         self._reference.anchor(np.clip(position, self._reference.limits.lower, self._reference.limits.upper))
         self._history.clear()
+        self._remember(now_ns)
         self._joining_s = joining_s

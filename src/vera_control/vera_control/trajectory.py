@@ -14,8 +14,27 @@ import numpy as np
 
 from vera_core.shapes import FloatArray, check_shapes
 
-# Position, velocity and acceleration at both ends of a unit interval to the coefficients of s^3, s^4, s^5.
-_HERMITE = np.linalg.inv(np.array([[1.0, 1.0, 1.0], [3.0, 4.0, 5.0], [6.0, 12.0, 20.0]]))
+# Derivatives 0 to 3 of s, s², ... s⁵: factors and exponents, shape (4, 1, 5) each.
+_POWERS = np.arange(1, 6)
+_FACTORS = np.array([np.prod([_POWERS - lower for lower in range(order)], axis=0) * np.ones(5) for order in range(4)])[:, None]
+_EXPONENTS = np.maximum(_POWERS - np.arange(4)[:, None], 0)[:, None]
+
+
+def _derivatives(shares: FloatArray) -> FloatArray:
+    """Return the derivatives 0 to 3 of s, s², ... s⁵ at shares of a unit interval, shape (4, len(shares), 5)."""
+    return np.asarray(_FACTORS * np.asarray(shares, dtype=np.float64)[:, None] ** _EXPONENTS)
+
+
+_COEFFICIENTS = np.linalg.inv(_derivatives(np.array([0.0, 1.0]))[[0, 1, 2, 1, 2], [1, 0, 0, 1, 1]])
+"""From the states at both ends of a unit interval (p1 - p0, v0, a0, v1, a1) to the coefficients of s, s², ... s⁵."""
+
+
+def quintic_looks(shares: FloatArray) -> FloatArray:
+    """Return what leads from the states at both ends of a unit interval (p1 - p0, v0, a0, v1, a1) to the quintic between them.
+
+    Its position from p0 on, velocity, acceleration and jerk at the shares, one after the other: shape (4 len(shares), 5).
+    """
+    return np.asarray(_derivatives(shares).reshape(-1, 5) @ _COEFFICIENTS)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -39,6 +58,10 @@ class JointMotion:
     def is_at_rest(self) -> bool:
         """True when neither velocity nor acceleration is left."""
         return bool(np.all(np.abs(self.velocity) < 1e-9) and np.all(np.abs(self.acceleration) < 1e-6))
+
+    def rests_at(self, goal: FloatArray) -> bool:
+        """True when it rests at a pose, shape (n,), rad, so that nothing is left to do."""
+        return self.is_at_rest and bool(np.all(np.abs(self.position - goal) < 1e-6))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -98,17 +121,23 @@ class ShapedTrajectory:
         Returns:
             Position (rad), velocity (rad/s), acceleration (rad/s²) and jerk (rad/s³), each of shape (S, len(shares), n).
         """
+        return self.look(quintic_looks(shares), start=start, stop=stop)
+
+    def look(self, looks: FloatArray, *, start: int = 0, stop: int | None = None) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Do as `dense` does with what `quintic_looks` made of the shares."""
         h = self.period_ns * 1e-9
         stop = len(self.position) - 1 if stop is None else stop
-        p0, p1 = self.position[start:stop], self.position[start + 1 : stop + 1]
-        v0, v1 = self.velocity[start:stop] * h, self.velocity[start + 1 : stop + 1] * h
-        a0, a1 = self.acceleration[start:stop] * h * h, self.acceleration[start + 1 : stop + 1] * h * h
-        ends = np.stack([p1 - p0 - v0 - a0 / 2, v1 - v0 - a0, a1 - a0])
-        c3, c4, c5 = np.einsum('ij,jkn->ikn', _HERMITE, ends)[:, :, None, :]
-        s = np.asarray(shares, dtype=np.float64)[None, :, None]
-        p0, v0, a0 = p0[:, None, :], v0[:, None, :], a0[:, None, :]
-        position = p0 + s * (v0 + s * (a0 / 2 + s * (c3 + s * (c4 + s * c5))))
-        velocity = v0 + s * (a0 + s * (3 * c3 + s * (4 * c4 + s * 5 * c5)))
-        acceleration = a0 + s * (6 * c3 + s * (12 * c4 + s * 20 * c5))
-        jerk = 6 * c3 + s * (24 * c4 + s * 60 * c5)
-        return position, velocity / h, acceleration / h**2, jerk / h**3
+        p0, velocity, acceleration = (
+            self.position[start:stop],
+            self.velocity[start : stop + 1] * h,
+            self.acceleration[start : stop + 1] * h**2,
+        )
+        ends = np.empty((5, *p0.shape))
+        np.subtract(self.position[start + 1 : stop + 1], p0, out=ends[0])
+        ends[1], ends[2], ends[3], ends[4] = velocity[:-1], acceleration[:-1], velocity[1:], acceleration[1:]
+        seen = (looks @ ends.reshape(5, -1)).reshape(4, -1, *p0.shape)
+        seen[0] += p0
+        for order in (1, 2, 3):
+            seen[order] /= h**order
+        position, rate, change, jerk = seen.swapaxes(1, 2)
+        return position, rate, change, jerk

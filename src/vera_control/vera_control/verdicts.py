@@ -57,8 +57,15 @@ def going_home(pose: str) -> Verdict:
     return Verdict(SafetyState.RUNNING, Reason.OK, f'moving to pose {pose}')
 
 
-def following(plan_id: int, step: int, refusal: Refusal | None) -> Verdict:
+def frozen(views: tuple[str, ...]) -> Verdict:
+    """Hold because a camera sends the same picture again and again."""
+    text = f'the picture of {", ".join(views)} stays the same to the last bit although the arm has moved; is the camera frozen? The arm rests until it changes'
+    return hold(Reason.FROZEN_CAMERA, text)
+
+
+def following(plan_id: int, step: int, refusal: Refusal | None, *, is_dry: bool = False) -> Verdict:
     """Follow estimates, and speak of one refused in between."""
     if refusal is not None:
         return Verdict(SafetyState.RUNNING, reason_of(refusal), f'{refusal.text} (still following the estimates before it)')
-    return Verdict(SafetyState.RUNNING, Reason.OK, f'following plan {plan_id}, frame {step}')
+    dry = ' (dry run: the arm is not moved)' if is_dry else ''
+    return Verdict(SafetyState.RUNNING, Reason.OK, f'following plan {plan_id}, frame {step}{dry}')
