@@ -26,13 +26,27 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
-        (('up', 'panda_sin'), "unknown system 'panda_sin'; known: allegro_sim, panda_sim. Did you mean 'panda_sim'?"),
-        (('up', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
-        (('evaluate', '--robot', 'pand'), "unknown robot 'pand'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
-        (('evaluate', '--task', 'reech'), "unknown task 'reech'; known: follow, reach. Did you mean 'reach'?"),
+        (
+            ('up', 'panda_sin'),
+            "unknown system 'panda_sin'; known: allegro_real, allegro_sim, panda_mock, panda_real, panda_sim. Did you mean 'panda_sim'?",
+        ),
+        (
+            ('up', '--robot', 'pandaa'),
+            "unknown robot 'pandaa'; known: allegro, finger_1, finger_16, fr3, panda, panda_gripper. Did you mean 'panda'?",
+        ),
+        (('up', 'panda_real', 'robot_type:=fr4'), "argument robot_type cannot be 'fr4'; known: fer, fr3, panda. Did you mean 'fr3'?"),
+        (('up', 'panda_sim', 'planner=recorded'), "'planner=recorded' is not an argument; write NAME:=VALUE"),
+        (
+            ('evaluate', '--robot', 'pand'),
+            "unknown robot 'pand'; known: allegro, finger_1, finger_16, fr3, panda, panda_gripper. Did you mean 'panda'?",
+        ),
+        (('evaluate', '--task', 'reech'), "unknown task 'reech'; known: follow, pick, push, reach, rotate, stack. Did you mean 'reach'?"),
         (('evaluate', '--task', 'follow', '--field', 'lerned'), "Did you mean 'learned'?"),
         (('robot', 'add', 'nowhere.urdf'), "robot description 'nowhere.urdf' does not exist"),
-        (('evaluate', '--planner', 'embeded'), "unknown planner 'embeded'; known: embedded, recorded. Did you mean 'embedded'?"),
+        (
+            ('evaluate', '--planner', 'embeded'),
+            "unknown planner 'embeded'; known: diffusers, embedded, recorded, remote, video_api. Did you mean 'embedded'?",
+        ),
         (('train', 'idm', '--head', 'lnks'), "unknown head 'lnks'; known: links, pretrained, unet. Did you mean 'links'?"),
         (
             ('train', 'idm', '--head', 'pretrained'),
@@ -40,7 +54,10 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
         ),
         (('evaluate', '--seed', '-1'), 'need episodes >= 1 and seed >= 0'),
         (('demo', '--prompt', 'dance'), "which object is 'dance' about? Give it with --target, one of red_cube"),
-        (('demo', '--planner', 'recordet'), "unknown planner 'recordet'; known: embedded, recorded. Did you mean 'recorded'?"),
+        (
+            ('demo', '--planner', 'recordet'),
+            "argument planner cannot be 'recordet'; known: diffusers, embedded, recorded, remote, video_api. Did you mean 'recorded'?",
+        ),
         (('demo', '--robot', 'nowhere.yaml'), "robot file 'nowhere.yaml' does not exist"),
         (('train', 'idm', '--labels', 'exakt'), "unknown labels 'exakt'; known: estimated, exact. Did you mean 'exact'?"),
         (
@@ -48,7 +65,10 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
             "unknown loss 'cicle'; known: action, cycle, field, flow, halves, inverse, smooth, there_and_back, trust.",
         ),
         (('train', 'idm', '--precision', 'half'), "unknown precision 'half'; known: bf16, fp32."),
-        (('collect', '--robot', 'pandaa'), "unknown robot 'pandaa'; known: allegro, finger_1, finger_16, panda. Did you mean 'panda'?"),
+        (
+            ('collect', '--robot', 'pandaa'),
+            "unknown robot 'pandaa'; known: allegro, finger_1, finger_16, fr3, panda, panda_gripper. Did you mean 'panda'?",
+        ),
     ],
 )
 def test_a_wrong_name_is_told_in_words_with_exit_code_2(arguments, words):

@@ -125,7 +125,7 @@ def test_a_field_of_the_wrong_sign_is_not_reported_as_followed(world: World, mot
 
     loop = ClosedLoop(world, Backwards(world), LoopSettings(time_limit_share=0.1))
     found = measure(world, motion, loop.follow(motion.plan, motion.path[0]))
-    assert found.outcome == 'TIMED_OUT'
+    assert found.outcome in ('STOPPED', 'TIMED_OUT')  # by the divergence gate, once the arm has moved enough to tell
     assert not found.falls
     assert not found.success
     assert found.violations == 0

@@ -70,7 +70,7 @@ def test_report_is_plain_json_with_request_summary_and_rows(tmp_path):
     path = tmp_path / 'new' / 'report.json'
     write_report(path, EvaluationRequest(episodes=1, seed=2), [row(success=True, touched=('red_cube',), latencies_ms=(1.0, 2.0))])
     document = json.loads(path.read_text())
-    assert document['request'] == {'robot': 'panda', 'task': 'reach', 'planner': 'embedded', 'episodes': 1, 'seed': 2}
+    assert document['request'].items() >= {'robot': 'panda', 'task': 'reach', 'planner': 'embedded', 'episodes': 1, 'seed': 2}.items()
     assert document['summary']['successes'] == 1
     assert document['episodes'][0]['touched'] == ['red_cube']
     assert document['episodes'][0]['final_distance_mm'] is None

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
 
+from vera_bringup.security.access import OPERATOR, dds_access, own_nodes
 from vera_bringup.task_run import Episode, run_task
 from vera_bringup.timeline import Timeline
 from vera_bringup.video import Video, write_mp4
@@ -57,3 +60,30 @@ def test_a_scene_that_does_not_exist_is_refused(graph):
 
     with pytest.raises(SessionError, match="no object 'purple_cube' in the scene; known: .*red_cube"):
         graph.session.reset_scene(1, 'purple_cube')
+
+
+def test_only_the_executive_reads_sentences(graph):
+    # `ros2 topic pub --once` leaves when it has found one reader.
+    readers = graph.session.node.get_subscriptions_info_by_topic(f'/{graph.processes.system.namespace}/task_prompt')
+    assert [reader.node_name for reader in readers] == ['executive_node']
+
+
+def test_nodes_say_and_hear_only_what_a_keystore_would_give_them(graph):
+    system, node, robot = graph.processes.system, graph.session.node, graph.session.robot
+    for spec in own_nodes(system):
+        if spec.executable == OPERATOR:
+            continue
+        access, who = dds_access(spec, system.namespace, robot), (spec.name, f'/{system.namespace}')
+        publishes = [f'rt{name}' for name, _ in node.get_publisher_names_and_types_by_node(*who)]
+        subscribes = [f'rt{name}' for name, _ in node.get_subscriber_names_and_types_by_node(*who)]
+        serves = [name for name, _ in node.get_service_names_and_types_by_node(*who)]
+        calls = [name for name, _ in node.get_client_names_and_types_by_node(*who)]
+        assert f'rt/{system.namespace}/alive/{spec.name}' in publishes, f'{spec.name} is not seen'
+        publishes += [f'rr{name}Reply' for name in serves] + [f'rq{name}Request' for name in calls]
+        subscribes += [f'rq{name}Request' for name in serves] + [f'rr{name}Reply' for name in calls]
+        assert not_among(publishes, access.publish) == [], spec.name
+        assert not_among(subscribes, access.subscribe) == [], spec.name
+
+
+def not_among(names, patterns):
+    return sorted(name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns))

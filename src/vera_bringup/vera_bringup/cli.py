@@ -11,7 +11,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from vera_bringup import planning_commands, training_commands
+from vera_bringup.cameras import command_line as cameras_commands
+from vera_bringup.command_options import Robot, Seed
+from vera_bringup.recording import commands as recording_commands
+from vera_bringup.selfplay import commands as selfplay_commands
 from vera_core.errors import VeraError
+from vera_core.goals import task_names
 
 app = typer.Typer(
     name='vera',
@@ -21,29 +27,61 @@ app = typer.Typer(
     add_completion=False,
     context_settings={'help_option_names': ['-h', '--help']},
 )
-train_app = typer.Typer(help='Train a model from data of the simulator or of self-play.', no_args_is_help=True)
-app.add_typer(train_app, name='train')
 robot_app = typer.Typer(help='Bring a robot of your own.', no_args_is_help=True)
 app.add_typer(robot_app, name='robot')
 
-Robot = Annotated[str, typer.Option(help='Embodiment: the name of a shipped robot or the path of a YAML file.')]
 Planner = Annotated[str, typer.Option(help='Planner backend: embedded or recorded.')]
-TASKS = ('follow', 'reach')
-Seed = Annotated[int, typer.Option(help='Same seed, same draw.')]
+TASKS = ('follow', *task_names())
 
 
 @app.command()
 def up(
-    system: Annotated[str, typer.Argument(help='Set-up to start: panda_sim or allegro_sim.')] = 'panda_sim',
+    system: Annotated[
+        str, typer.Argument(help='Set-up to start: panda_sim, panda_mock, panda_real, allegro_sim or allegro_real.')
+    ] = 'panda_sim',
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar='[NAME:=VALUE]...', help='Arguments of the set-up, written as for ros2 launch.')
+    ] = None,
     robot: Annotated[str, typer.Option(help="Embodiment, by name or path; the set-up's own when left out.")] = '',
-    planner: Annotated[str, typer.Option(help="Planner backend: embedded or recorded; the set-up's own when left out.")] = '',
-    namespace: Annotated[str, typer.Option(help='Namespace of all nodes.')] = 'vera',
+    planner: Annotated[str, typer.Option(help="Planner backend; the set-up's own when left out.")] = '',
+    namespace: Annotated[str, typer.Option(help='Namespace of all nodes.')] = '',
+    operator: Annotated[bool, typer.Option('--operator', help='Serve the operator page too; short for operator_page:=true.')] = False,
+    record: Annotated[Path | None, typer.Option(help='Record everything into this file (.mcap); see vera record.')] = None,
+    show_args: Annotated[bool, typer.Option('--show-args', help='List the arguments of the set-up, start nothing.')] = False,
 ) -> None:
     """Start all nodes of a set-up and keep them running until Ctrl-C."""
-    from vera_bringup.foreground import run_in_foreground
-    from vera_bringup.system import load_system
+    from vera_bringup.arguments import argument_table, parse_words
+    from vera_bringup.system import find_set_up, load_system
 
-    raise typer.Exit(run_in_foreground(load_system(system, robot=robot, planner=planner).with_namespace(namespace)))
+    if show_args:
+        Console(soft_wrap=True).print(argument_table(find_set_up(system).arguments), markup=False, highlight=False)
+        return
+    from vera_bringup.foreground import run_in_foreground
+
+    given = parse_words(arguments or ()) | ({'namespace': namespace} if namespace else {}) | ({'operator_page': 'true'} if operator else {})
+    described = load_system(system, robot=robot, planner=planner, arguments=given)
+    if record is None:
+        raise typer.Exit(run_in_foreground(described))
+    from vera_bringup.recording.record import RecordRequest
+    from vera_bringup.recording.show import recorded
+
+    with recorded(RecordRequest(path=record, robot=described.robot, namespace=described.namespace)):
+        code = run_in_foreground(described)
+    raise typer.Exit(code)
+
+
+@app.command(name='operator')
+def operator_page(
+    robot: Robot = 'panda',
+    namespace: Annotated[str, typer.Option(help='Namespace of the running system.')] = 'vera',
+    port: Annotated[int, typer.Option(min=0, max=65535, help='Port of the page on this machine; 0: any free one.')] = 8400,
+    stop_port: Annotated[int, typer.Option(min=0, max=65535, help='Port of its stop line; 0: any free one.')] = 8401,
+) -> None:
+    """Serve the operator page beside a running system until Ctrl-C; open the address it prints."""
+    from vera_bringup.foreground import run_in_foreground
+    from vera_bringup.viewers import operator_alone
+
+    raise typer.Exit(run_in_foreground(operator_alone(robot, namespace=namespace, port=port, stop_port=stop_port)))
 
 
 @app.command()
@@ -64,16 +102,19 @@ def demo(
 @app.command()
 def evaluate(
     robot: Robot = 'panda',
-    task: Annotated[str, typer.Option(help='reach: through the running nodes; follow: random motions from video, without ROS.')] = 'reach',
+    task: Annotated[
+        str,
+        typer.Option(help='reach, push, pick, stack or rotate: through the running nodes; follow: random motions from video, without ROS.'),
+    ] = 'reach',
     planner: Planner = 'embedded',
     episodes: Annotated[int, typer.Option(min=1, help='Number of independent episodes.')] = 30,
     seed: Seed = 0,
     json: Annotated[Path | None, typer.Option(help='File for the report.')] = None,
     log: Annotated[Path | None, typer.Option(help='File for everything the nodes print.')] = None,
-    field: Annotated[str, typer.Option(help='Task follow: Jacobian field by name; analytic: the exact one of the simulator.')] = 'learned',
-    weights: Annotated[str, typer.Option(help='Task follow: folder with the weights of the field; those of the robot when left out.')] = '',
+    field: Annotated[str, typer.Option(help='Jacobian field by name; analytic: the exact one of the simulator.')] = 'learned',
+    weights: Annotated[str, typer.Option(help='Folder with the weights of the field; those of the robot when left out.')] = '',
 ) -> None:
-    """Run independent episodes and report success with its interval. Task reach: latencies, duty cycle and violations, through the real nodes.
+    """Run independent episodes and report success with its interval, chance beside it; latencies, duty cycle and violations, through the real nodes.
 
     Task follow films random joint motions of any simulated robot and follows the videos closed loop, without ROS: how near it ends.
     """
@@ -89,7 +130,7 @@ def evaluate(
     from vera_bringup.evaluate import EvaluationRequest
     from vera_bringup.evaluate_show import evaluate_and_show
 
-    request = EvaluationRequest(robot=robot, task=task, planner=planner, episodes=episodes, seed=seed)
+    request = EvaluationRequest(robot=robot, task=task, planner=planner, episodes=episodes, seed=seed, field=field, weights=weights)
     raise typer.Exit(evaluate_and_show(request, report=json, log_file=log))
 
 
@@ -106,17 +147,37 @@ def prompt(
     raise typer.Exit(run_prompt(sentence, robot_name=robot, namespace=namespace, max_duration_s=max_duration))
 
 
-@app.command()
-def collect(
-    robot: Robot = 'panda',
-    out: Annotated[Path | None, typer.Option(help='Folder for the recordings (MCAP); data/ROBOT/selfplay when left out.')] = None,
-    seconds: Annotated[float, typer.Option(min=1.0, help='Length in all, simulated s.')] = 1800.0,
-    seed: Seed = 0,
-) -> None:
-    """Record self-play of the simulated robot: smooth random motion with pictures, measured joints and commands."""
-    from vera_bringup.training import collect_selfplay, data_folder
+TaskRobot = Annotated[str, typer.Option(help='Embodiment; one that does the task when left out.')]
 
-    raise typer.Exit(collect_selfplay(robot, out or data_folder(robot, 'selfplay'), seconds=seconds, seed=seed))
+
+@app.command()
+def experts(
+    task: Annotated[str, typer.Option(help='reach, push, pick, stack or rotate.')] = 'push',
+    robot: TaskRobot = '',
+    episodes: Annotated[int, typer.Option(min=1, help='Number of scenes.')] = 20,
+    seed: Annotated[int, typer.Option(min=0, help='First scene; the others follow.')] = 0,
+) -> None:
+    """Let a scripted expert do its task in the physics, without ROS, and report its success with its interval."""
+    from vera_bringup.experts import measure_expert
+
+    raise typer.Exit(measure_expert(task, robot, seeds=range(seed, seed + episodes)))
+
+
+@app.command()
+def clips(
+    out: Annotated[Path, typer.Option(help='Folder for the shards; those already there are kept.')],
+    task: Annotated[str, typer.Option(help='reach, push, pick, stack or rotate.')] = 'push',
+    robot: TaskRobot = '',
+    count: Annotated[int, typer.Option(min=1, help='Videos.')] = 500,
+    seed: Annotated[
+        int, typer.Option(min=0, help='First scene; the others follow. Trainings count from 0, held-out videos from 500000.')
+    ] = 0,
+    held_out: Annotated[bool, typer.Option('--held-out', help='Film only goals that are held out of training.')] = False,
+) -> None:
+    """Film the scripted expert of a task as a planner's training reads it; goals that are held out are never among it."""
+    from vera_bringup.experts import film_clips
+
+    raise typer.Exit(film_clips(task, robot, out, seeds=range(seed, seed + count), held_out=held_out))
 
 
 @robot_app.command(name='add')
@@ -132,99 +193,28 @@ def robot_add(
     raise typer.Exit(add_and_show(description, name=name, out=out, overwrite=overwrite))
 
 
-@train_app.command()
-def idm(
-    robot: Robot = 'panda',
-    data: Annotated[
-        Path | None, typer.Option(help='Folder with self-play, recorded first when there is none; data/ROBOT/selfplay when left out.')
+@app.command()
+def keystore(
+    folder: Annotated[Path, typer.Argument(help='New folder for the keys; ROS_SECURITY_KEYSTORE of the machine they are for.')],
+    system: Annotated[str, typer.Option(help='Set-up whose nodes get keys.')] = 'panda_real',
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar='[NAME:=VALUE]...', help='Arguments of the set-up, as it will be started.')
     ] = None,
-    work: Annotated[
-        Path | None, typer.Option(help='Folder for labels and checkpoint, to go on from there; data/ROBOT/idm when left out.')
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help='Folder for the weights; when left out inside the package, or ROBOT_field beside its YAML file.')
-    ] = None,
-    minutes: Annotated[float, typer.Option(min=0.1, help='Time of one core for the training itself, min.')] = 22.0,
-    labels: Annotated[str, typer.Option(help='exact: of the simulator; estimated: optical flow alone, as on a robot.')] = 'exact',
-    head: Annotated[str, typer.Option(help='Network by the name of its head: links, unet or pretrained.')] = 'links',
-    joints: Annotated[bool, typer.Option(help='Tell the field the measured joints, or let it read the posture off the picture.')] = True,
-    backbone: Annotated[str | None, typer.Option(help='Folder or model id of the backbone of head pretrained.')] = None,
-    tune_backbone: Annotated[bool, typer.Option('--tune-backbone', help='Train the backbone too.')] = False,
-    weight: Annotated[list[str] | None, typer.Option(help='Weight of a loss, name=value; 0 switches it off. May be repeated.')] = None,
-    threads: Annotated[int, typer.Option(help='Threads of the training, 1 or 2.')] = 1,
-    precision: Annotated[str, typer.Option(help='fp32, or bf16 on processors that have units for it.')] = 'fp32',
-    seed: Seed = 0,
+    domain: Annotated[int, typer.Option(help='ROS_DOMAIN_ID the keys are good for.')] = 0,
+    days: Annotated[int, typer.Option(help='How long they are good, days.')] = 3650,
 ) -> None:
-    """Train the Jacobian field of a robot on its self-play; ends with a report page."""
-    from vera_bringup.training import FieldRequest, data_folder, train_field
-    from vera_jidm.training.precision import to_precision
-    from vera_jidm.training.trainer import TrainingOptions
+    """Make a keystore of SROS 2: keys for every node of a set-up, and what each of them may say and hear."""
+    from datetime import UTC, datetime
 
-    training = TrainingOptions(minutes=minutes, seed=seed, threads=threads, precision=to_precision(precision))
-    request = FieldRequest(
-        robot=robot,
-        data=data or data_folder(robot, 'selfplay'),
-        work=work or data_folder(robot, 'idm'),
-        out=out,
-        labels=labels,
-        weights=weight or (),
-        head=head,
-        uses_position=joints,
-        backbone=backbone,
-        freeze_backbone=not tune_backbone,
-        training=training,
-    )
-    raise typer.Exit(train_field(request))
+    from vera_bringup.arguments import parse_words
+    from vera_bringup.security.keystore import KeystoreRequest, make_keystore
+    from vera_bringup.system import load_system
 
-
-@app.command(name='evaluate-idm')
-def evaluate_idm(
-    robot: Robot = 'panda',
-    data: Annotated[
-        Path | None,
-        typer.Option(help='Folder with held-out self-play, recorded first when there is none; data/ROBOT/held_out when left out.'),
-    ] = None,
-    weights: Annotated[Path | None, typer.Option(help='Folder with weights; those of the robot when left out.')] = None,
-    pairs: Annotated[int, typer.Option(min=1, help='Pairs of moments to measure on.')] = 240,
-    seed: Seed = 0,
-    json: Annotated[Path | None, typer.Option(help='File for the report.')] = None,
-) -> None:
-    """Measure the Jacobian field and the joint motion recovered with it on held-out self-play, beside the exact field."""
-    from vera_bringup.training import data_folder, measure_field
-
-    data = data or data_folder(robot, 'held_out')
-    raise typer.Exit(measure_field(robot, data=data, weights=weights, pairs=pairs, seed=seed, json=json))
-
-
-@train_app.command()
-def planner(
-    robot: Robot = 'panda',
-    data: Annotated[Path, typer.Option(help="Folder for the expert's videos; missing ones are rendered first.")] = Path('data/clips'),
-    work: Annotated[Path, typer.Option(help='Folder for checkpoints; a stopped training goes on from there.')] = Path('data/planner'),
-    out: Annotated[Path | None, typer.Option(help='Folder for the weights; the one inside the package when left out.')] = None,
-    clips: Annotated[int, typer.Option(min=50, help='Videos to train on.')] = 1400,
-    minutes: Annotated[float, typer.Option(min=0.1, help='Time for the training itself, min.')] = 45.0,
-    seed: Seed = 0,
-) -> None:
-    """Train the embedded planner on videos of the simulator's scripted expert."""
-    from vera_bringup.training_planner import train
-
-    raise typer.Exit(train(robot, data=data, work=work, out=out, clips=clips, minutes=minutes, seed=seed))
-
-
-@app.command(name='evaluate-planner')
-def evaluate_planner(
-    robot: Robot = 'panda',
-    data: Annotated[Path, typer.Option(help="Folder for the expert's videos; missing ones are rendered first.")] = Path('data/clips'),
-    weights: Annotated[str, typer.Option(help='Weights; those of the package when left out.')] = '',
-    clips: Annotated[int, typer.Option(min=1, help='Held-out videos to measure on.')] = 50,
-    seed: Seed = 0,
-    json: Annotated[Path | None, typer.Option(help='File for the report.')] = None,
-) -> None:
-    """Measure the dream alone on held-out layouts and wordings: where the hand ends, and how true the pictures are."""
-    from vera_bringup.training_planner import measure
-
-    raise typer.Exit(measure(robot, data=data, weights=weights, clips=clips, seed=seed, json=json))
+    described = load_system(system, arguments=parse_words(arguments or ()))
+    enclaves = make_keystore(KeystoreRequest(folder=folder, system=described, domain=domain, days=days), datetime.now(UTC))
+    console = Console(soft_wrap=True)
+    console.print(f'{folder}: domain {domain}, {len(enclaves)} enclaves\n  ' + '\n  '.join(enclaves), markup=False, highlight=False)
+    console.print('Next: docs/security.md. Keep private/ away from the robot.', markup=False, highlight=False)
 
 
 @app.command()
@@ -239,6 +229,10 @@ def doctor(robot: Robot = 'panda') -> None:
         console.print(f'{"[green]ok[/]  " if finding.ok else "[red]no[/]  "} [bold]{finding.subject}[/]: ', end='')
         console.print(finding.text, markup=False, highlight=False)
     raise typer.Exit(1 if failed else 0)
+
+
+for commands in (planning_commands, training_commands, selfplay_commands, recording_commands, cameras_commands):
+    commands.add_to(app)
 
 
 def main() -> None:

@@ -15,20 +15,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from vera_control.controller import Controller
-from vera_control.executive import Executive, SafetyReport, TaskOutcome
+from vera_control.executive import Executive
 from vera_control.params import ControllerParams, ExecutiveParams
+from vera_control.safety import Reason, SafetyState
+from vera_control.task import SafetyReport, TaskOutcome
 from vera_control.trajectory import ShapedTrajectory
 from vera_core.errors import Refusal, VeraError
 from vera_core.imaging import to_working_size
 from vera_core.shapes import FloatArray
 from vera_core.types import FlowField, Frame, JointVelocity, RobotState, VideoPlan
-from vera_jidm.flow.dis import QUICK, DisFlow
+from vera_jidm.flow.dis import FINE_ONE_WAY, QUICK, DisFlow
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.following import FollowSettings, PlanFollower
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.pipeline import Inversion, PipelineSettings, invert_flow
 from vera_jidm.planned import RecentPlans
-from vera_sim.driver import TrajectoryDriver, Violations
+from vera_jidm.witness import MotionWitness
+from vera_sim.driver import TrajectoryDriver
+from vera_sim.limit_watch import Violations
 from vera_sim.scenery import TIMESTEP_S
 from vera_sim.world import World
 
@@ -55,6 +59,8 @@ class LoopSettings:
     """A task may take this many times the length of its plan, and 5 s more."""
     follow: FollowSettings = field(default_factory=FollowSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    controller: ControllerParams = field(default_factory=ControllerParams)
+    executive: ExecutiveParams = field(default_factory=ExecutiveParams)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -72,6 +78,8 @@ class Followed:
     driver_violations: Violations
     """Ticks in which the driver was asked for more than the robot can do."""
     rejected_commands: int
+    reason: Reason
+    """Why the controller held or stopped last; OK when it never did."""
 
     @property
     def violations(self) -> int:
@@ -122,14 +130,16 @@ class _Run:
         robot = world.robot
         self._follower = PlanFollower(estimator, DisFlow(QUICK), settings.follow)
         self._plans = RecentPlans()
-        self._controller = Controller(robot, ControllerParams())
-        self._executive = Executive(ExecutiveParams())
+        self._witness = MotionWitness(len(robot.joints), DisFlow(FINE_ONE_WAY))
+        self._controller = Controller(robot, settings.controller)
+        self._executive = Executive(settings.executive)
         self._driver = TrajectoryDriver(robot, TIMESTEP_S)
         self._now_ns = FIRST_NS
         self._on_their_way: deque[tuple[int, JointVelocity]] = deque()
         self._positions: list[FloatArray] = []
         self._estimates: list[JointVelocity] = []
         self._refusals: dict[str, int] = {}
+        self._reason = Reason.OK
         world.set_joints(start)
         self._driver.reset(start)
 
@@ -148,7 +158,7 @@ class _Run:
             if passed_ns % period_ns == 0:
                 self._look()
             if passed_ns % STATUS_NS == 0:
-                self._controller.on_task(task.task_id, self._now_ns, is_active=True)
+                self._controller.on_task(task.task_id, self._now_ns, is_active=not self._executive.is_ending)
                 self._executive.on_safety(self._safety(), self._now_ns)
                 outcome = self._executive.tick(self._now_ns)
             self._pass_step()
@@ -165,6 +175,7 @@ class _Run:
             command_violations=violations.total,
             driver_violations=self._driver.violations,
             rejected_commands=self._driver.rejected,
+            reason=self._reason,
         )
 
     def _arm(self) -> None:
@@ -192,8 +203,10 @@ class _Run:
         if isinstance(answer, Refusal):
             self._refusals[answer.code] = self._refusals.get(answer.code, 0) + 1
             return
-        self._estimates.append(answer.velocity)
-        self._on_their_way.append((self._now_ns + round(self._settings.latency_s * 1e9), answer.velocity))
+        task_id = answer.velocity.task_id
+        velocity = replace(answer.velocity, evidence=self._witness.look(frames, answer.fields, state, task_id=task_id))
+        self._estimates.append(velocity)
+        self._on_their_way.append((self._now_ns + round(self._settings.latency_s * 1e9), velocity))
 
     def _invert(self, flow: FlowField, frames: Mapping[str, Frame], state: RobotState) -> Inversion | Refusal:
         planned = self._plans.pictures(flow)
@@ -210,6 +223,8 @@ class _Run:
             self._controller.on_state(self._state(), now_ns)
         if now_ns % TICK_NS == 0:
             trajectory = self._controller.tick(now_ns)
+            if self._controller.safety.state in (SafetyState.HOLDING, SafetyState.STOPPED_LATCHED):
+                self._reason = self._controller.safety.reason
             if trajectory is not None:
                 self._send(trajectory)
         self._now_ns += STEP_NS

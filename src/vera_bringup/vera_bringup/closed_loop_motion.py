@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vera_control.body import Body
+from vera_control.body_model import body_model
 from vera_core.errors import ConfigError
 from vera_core.shapes import FloatArray
 from vera_core.types import VideoPlan
@@ -23,6 +25,8 @@ PEAK_STEP_PX = 4.0
 SHORTEST_S = 4.0
 BORDER_PX = 4
 """The ends of the robot stay this far inside the pictures, px at working size."""
+ROOM_SHARE = 1.5
+"""Links stay this many times as far from each other and from the table as the controller asks for: it would stop the repetition otherwise."""
 TRIES = 2000
 
 
@@ -65,7 +69,7 @@ def film_motion(world: World, seed: int, *, length_rad: float = LENGTH_RAD) -> M
 def draw_motion(world: World, rng: np.random.Generator, *, length_rad: float) -> tuple[FloatArray, FloatArray]:
     """Draw start and end of a straight joint motion in a uniformly random direction.
 
-    It stays inside the limits, touches nothing, and the ends of the robot stay inside every picture: what leaves the picture cannot be followed.
+    It stays inside the limits and clear of everything, and the ends of the robot stay inside every picture: what leaves the picture cannot be followed.
 
     Raises:
         ConfigError: If no such motion is found: limits and cameras leave too little room about home.
@@ -73,6 +77,7 @@ def draw_motion(world: World, rng: np.random.Generator, *, length_rad: float) ->
     robot, spread = world.robot, np.array(world.simulation.self_play.spread)
     low, high = robot.limits('lower') + LIMIT_MARGIN_RAD, robot.limits('upper') - LIMIT_MARGIN_RAD
     allowed = _contacts(world, robot.home)
+    body = None if robot.description is None else Body(body_model(robot))
     for _ in range(TRIES):
         start = robot.home + rng.normal(0.0, spread)
         direction = rng.standard_normal(len(start))
@@ -80,7 +85,7 @@ def draw_motion(world: World, rng: np.random.Generator, *, length_rad: float) ->
         if not all(((q > low) & (q < high)).all() for q in (start, goal)):
             continue
         path = start + np.linspace(0.0, 1.0, 9)[:, None] * (goal - start)
-        if all(_contacts(world, position) <= allowed and _is_in_picture(world) for position in path):
+        if all(_contacts(world, position) <= allowed and _is_in_picture(world) and _is_clear(body, position) for position in path):
             return start, goal
     raise ConfigError(
         f'robot {robot.name} has no free straight motion of {length_rad:g} rad inside its pictures about its home pose in {TRIES} draws; '
@@ -93,6 +98,15 @@ def _is_in_picture(world: World) -> bool:
     size = world.robot.working_size[0]
     places = np.stack([world.project(view, world.fingertips, size) for view in world.robot.view_names])
     return bool(((places >= BORDER_PX) & (places <= size - 1 - BORDER_PX)).all())
+
+
+def _is_clear(body: Body | None, position: FloatArray) -> bool:
+    """Whether the controller lets the robot be there; always, where it does not know the robot's body."""
+    if body is None:
+        return True
+    body.place(position)
+    gaps = body.gaps()
+    return bool(np.all(gaps.distance > ROOM_SHARE * gaps.margin))
 
 
 def _contacts(world: World, position: FloatArray) -> set[tuple[int, int]]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`vera doctor`: what this machine has and lacks, each line with what to do about it."""
+"""`vera doctor`: what this machine has and lacks for a robot, each line with what to do about it, and how a running graph is."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import resources
 
 from vera_bringup.system import SYSTEMS, load_system
 from vera_bringup.up import find_command
+from vera_core.diagnostics import Level
 from vera_core.embodiment import known_robots, load_embodiment
 
 
@@ -34,9 +34,10 @@ def examine(robot: str = 'panda') -> Iterator[Finding]:
         ('messages', _messages),
         ('robots', lambda: _robots(robot)),
         ('nodes', _nodes),
-        ('rendering', _rendering),
-        ('Jacobian field weights', lambda: _weights('vera_jidm')),
-        ('planner weights', lambda: _weights('vera_planner')),
+        ('pictures', _pictures),
+        ('rendering', lambda: _rendering(robot)),
+        ('Jacobian field weights', lambda: _field_weights(robot)),
+        ('planner weights', lambda: _planner_weights(robot)),
         ('DDS on this machine', _dds),
     )
     for subject, check in checks:
@@ -44,10 +45,18 @@ def examine(robot: str = 'panda') -> Iterator[Finding]:
             yield Finding(subject, True, check())
         except Exception as error:
             yield Finding(subject, False, f'{type(error).__name__}: {error}')
+    yield from _running_graph()
 
 
 def _python() -> str:
     return f'Python {sys.version.split()[0]}, {os.cpu_count()} cores'
+
+
+def _pictures() -> str:
+    from vera_core.ros.picture_codec import CHANNELS, cv_bridge_obstacle
+
+    obstacle = cv_bridge_obstacle()
+    return f'read without cv_bridge ({obstacle}): {", ".join(CHANNELS)}' if obstacle else 'read by cv_bridge'
 
 
 def _ros() -> str:
@@ -77,12 +86,15 @@ def _nodes() -> str:
     return ', '.join(node.executable for node in nodes)
 
 
-def _rendering() -> str:
+def _rendering(robot: str) -> str:
     from vera_sim.world import World
 
-    world = World(load_embodiment('panda'))
+    found = load_embodiment(robot)
+    if found.simulation is None:
+        return f'{robot} has no simulation block, so there is nothing to render'
+    world = World(found)
     try:
-        picture = world.render(load_embodiment('panda').view_names[0])
+        picture = world.render(found.view_names[0])
     finally:
         world.close()
     if picture.std() < 1.0:
@@ -90,24 +102,37 @@ def _rendering() -> str:
     return f'MuJoCo renders off screen (MUJOCO_GL={os.environ.get("MUJOCO_GL", "unset")})'
 
 
-def _weights(package: str) -> str:
-    found = [
-        (entry.name, len(entry.read_bytes()))
-        for folder in _folders(package)
-        for entry in folder.iterdir()
-        if entry.name.endswith('.safetensors')
-    ]
-    if not found:
-        what = 'vera train idm' if package == 'vera_jidm' else 'vera train planner'
-        raise FileNotFoundError(f'{package} has no weights; make them with `{what}` or check out the repository with its large files')
-    return ', '.join(f'{name} ({size / 1e6:.1f} MB)' for name, size in sorted(found))
+def _field_weights(robot: str) -> str:
+    from vera_jidm.jacobian.weights import WEIGHTS, field_folder
+    from vera_jidm.registry import JACOBIAN_MODELS
+
+    found = load_embodiment(robot)
+    JACOBIAN_MODELS.make('learned', robot=found, folder=None)  # refuses weights that are not for these joints and views
+    path = field_folder(found) / WEIGHTS
+    return f'{robot}: {path} ({path.stat().st_size / 1e6:.1f} MB)'
 
 
-def _folders(package: str) -> Iterator[resources.abc.Traversable]:
-    top = resources.files(package) / 'weights'
-    if top.is_dir():
-        yield top
-        yield from (entry for entry in top.iterdir() if entry.is_dir())
+def _planner_weights(robot: str) -> str:
+    from vera_planner.weights import shipped_weights
+
+    path = shipped_weights()
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} is missing; make it with `vera train planner` or check out the repository with its large files')
+    made_for = path.stem.removeprefix('embedded_')
+    if load_embodiment(robot).name != made_for:
+        return f'none for {robot}, only for {made_for}; {robot} follows recordings (--planner recorded) or another planner'
+    return f'{robot}: {path} ({path.stat().st_size / 1e6:.1f} MB)'
+
+
+def _running_graph() -> Iterator[Finding]:
+    """How each node of a running graph is; a node that reports an error is a finding that is not well."""
+    from vera_bringup.health import listen
+
+    nodes = listen()
+    if not nodes:
+        yield Finding('running graph', True, f'no node reports on /diagnostics in ROS_DOMAIN_ID {os.environ.get("ROS_DOMAIN_ID", "0")}')
+    for node in nodes:
+        yield Finding(f'{node.node} ({node.robot})', node.level < Level.ERROR, node.lines())
 
 
 def _dds() -> str:

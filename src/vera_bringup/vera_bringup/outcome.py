@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vera_msgs.action import ExecuteTask
+from vera_msgs.action import ExecuteTask, GoHome
 from vera_msgs.msg import SafetyStatus
 
 TASK_OUTCOMES = {
@@ -16,6 +16,14 @@ TASK_OUTCOMES = {
     ExecuteTask.Result.TIMED_OUT: 'timed out',
     ExecuteTask.Result.STOPPED: 'stopped',
     ExecuteTask.Result.PLANNER_FAILED: 'planner failed',
+}
+
+HOME_OUTCOMES = {
+    GoHome.Result.SUCCEEDED: 'succeeded',
+    GoHome.Result.REJECTED: 'rejected',
+    GoHome.Result.CANCELED: 'canceled',
+    GoHome.Result.TIMED_OUT: 'timed out',
+    GoHome.Result.STOPPED: 'stopped',
 }
 
 SAFETY_STATES = {
@@ -48,6 +56,16 @@ class TaskOutcome:
     def elapsed_s(self) -> float:
         """From acceptance to result, s."""
         return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeResult:
+    """How one GoHome goal ended."""
+
+    outcome: str
+    """One of HOME_OUTCOMES."""
+    text: str
+    """Why, in words."""
 
 
 def outcome_of(result: ExecuteTask.Result, *, start_s: float, end_s: float) -> TaskOutcome:

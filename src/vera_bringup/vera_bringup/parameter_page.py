@@ -11,11 +11,18 @@ from vera_core.ros.params import ParameterInfo, describe
 
 PARAMETER_CLASSES: Mapping[str, str] = {
     'sim_node': 'vera_sim.params:SimParams',
+    'mock_driver_node': 'vera_sim.params:MockDriverParams',
+    'camera_node': 'vera_sim.params:CameraParams',
     'planner_node': 'vera_planner.params:PlannerParams',
     'flow_node': 'vera_jidm.params:FlowParams',
     'jidm_node': 'vera_jidm.params:JidmParams',
     'controller_node': 'vera_control.params:ControllerParams',
     'executive_node': 'vera_control.params:ExecutiveParams',
+    'blackbox_node': 'vera_bringup.recording.params:BlackBoxParams',
+    'remote_policy_node': 'vera_control.remote_policy:RemotePolicyParams',
+    'operator_node': 'vera_bringup.operator.params:OperatorParams',
+    'view_node': 'vera_bringup.viewing.params:ViewParams',
+    'fault_relay_node': 'vera_bringup.faults.params:FaultRelayParams',
 }
 """Node to the dataclass that declares its parameters."""
 

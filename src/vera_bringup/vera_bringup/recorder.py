@@ -76,6 +76,12 @@ class Recorder:
         with self._lock:
             return len(self._raw[topic])
 
+    def newest(self, topic: str) -> Any:
+        """Return the newest kept message of a topic, None when there is none."""
+        with self._lock:
+            raw = self._raw[topic][-1][1] if self._raw[topic] else None
+        return None if raw is None else deserialize_message(raw, self._types[topic])
+
     def messages(self, topic: str) -> Iterator[Recorded[Any]]:
         """Decode the kept messages of one topic, oldest first."""
         with self._lock:

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class ExpertClips:
     """Prepares planner_node for one episode after the other; does nothing for planners that dream. Use as a context manager."""
 
-    def __init__(self, planner: str) -> None:
-        """Prepare for a planner backend by name."""
+    def __init__(self, planner: str, robot: str = 'panda') -> None:
+        """Prepare for a planner backend by name, and a robot by name or path of its file."""
         self._wanted = planner == 'recorded'
+        self._robot = robot
         self._world: World | None = None
         self._folder = tempfile.TemporaryDirectory(prefix='vera_clips_')
 
@@ -43,7 +44,7 @@ class ExpertClips:
         """
         if not self._wanted:
             return
-        path = Path(self._folder.name) / f'clip_{episode.seed}_{episode.target}.npz'
+        path = Path(self._folder.name) / f'clip_{episode.seed}_{str(episode.goal).replace(" ", "_")}.npz'
         write_clip(self._renderer(), path, episode)
         session.set_parameter('planner_node', 'recording', str(path))
         session.wait_for(lambda: _plays(session, path.name), timeout_s=15.0, what=f'the planner reading {path.name}')
@@ -52,7 +53,7 @@ class ExpertClips:
         from vera_sim.world import World
 
         if self._world is None:
-            self._world = World(load_embodiment('panda'))
+            self._world = World(load_embodiment(self._robot))
         return self._world
 
 
@@ -60,7 +61,7 @@ def write_clip(world: World, path: Path, episode: Episode) -> None:
     """Write the expert's video of an episode as the recorded planner reads it: `frames_VIEW` and `step_dt_s`, no joint positions."""
     from vera_sim.clips import STEP_DT_S, make_clip
 
-    clip = make_clip(world, episode.seed, target=episode.target, with_masks=False)
+    clip = make_clip(world, episode.seed, goal=episode.goal, with_masks=False)
     arrays: dict[str, Any] = {f'frames_{view}': frames for view, frames in clip.frames.items()}
     np.savez(path, step_dt_s=STEP_DT_S, **arrays)
 

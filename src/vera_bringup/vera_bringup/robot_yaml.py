@@ -56,7 +56,7 @@ def robot_yaml(robot: RobotModel, cameras: Mapping[str, CameraPose], *, name: st
         *(f'# - {guess}' for guess in robot.guesses),
         '# - limit_scale, servo, cameras and topics',
         f'name: {name}',
-        f'description: {len(robot.joints)} joints, two fixed cameras',
+        f'summary: {len(robot.joints)} joints, two fixed cameras',
         f'base_frame: {robot.base_frame}',
         'limit_scale: {velocity: 0.5, acceleration: 0.4, jerk: 0.4}',
         'joints:',

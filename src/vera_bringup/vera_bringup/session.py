@@ -4,35 +4,32 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from array import array
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
-from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from std_srvs.srv import Trigger
 
-from vera_bringup.asking import Asker, SessionError
-from vera_bringup.outcome import TaskOutcome, outcome_of
+from vera_bringup.asking import SessionError
+from vera_bringup.guest import Guest
+from vera_bringup.outcome import HOME_OUTCOMES, HomeResult, TaskOutcome, outcome_of
 from vera_bringup.recorder import Recorder
 from vera_core.embodiment import Embodiment
+from vera_core.goals import Goal
 from vera_core.ros import qos
-from vera_core.ros.alive import AliveWatch
-from vera_msgs.action import ExecuteTask
+from vera_core.shapes import FloatArray
+from vera_msgs.action import ExecuteTask, GoHome
 from vera_msgs.msg import PlannerStatus, SafetyStatus, SceneStatus
 from vera_msgs.srv import ResetScene
 
 
-class Session:
-    """A node of its own context and thread beside the system it talks to. Use as a context manager."""
+class Session(Guest):
+    """An operator beside the system. Use as a context manager."""
 
     def __init__(
         self,
@@ -48,17 +45,12 @@ class Session:
             namespace: Namespace of the system.
             record: Topics that `recorder` can keep.
         """
+        super().__init__(namespace)
         self.robot = robot
-        self._context = Context()
-        # Ctrl-C stays with the command line, which still has a scene to stop and processes to end.
-        self._context.init(args=[])
-        self.node = Node('operator', namespace=namespace, context=self._context, start_parameter_services=False, enable_rosout=False)
-        self._changed = threading.Condition()
         self._scene: SceneStatus | None = None
         self._safety: SafetyStatus | None = None
         self._planner: PlannerStatus | None = None
         self._goal: Any = None
-        self._watch: AliveWatch | None = None
         for message_type, topic, name, profile in (
             (SceneStatus, 'sim/scene_status', '_scene', qos.STREAM),
             (SafetyStatus, 'safety_status', '_safety', qos.STATUS),
@@ -68,41 +60,9 @@ class Session:
         self._reset_scene = self.node.create_client(ResetScene, 'sim/reset_scene')
         self._triggers = {name: self.node.create_client(Trigger, name) for name in ('arm', 'stop', 'reset')}
         self._execute = ActionClient(self.node, ExecuteTask, 'execute_task')
+        self._home = ActionClient(self.node, GoHome, 'go_home')
         self.recorder = Recorder(self.node, record or {})
-        self._running = True
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self._asker = Asker(self._executor, self._last_words, lambda name: self._watch is not None and name in self._watch.lost)
-        self._thread = threading.Thread(target=self._spin, name='session', daemon=True)
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Leave the graph."""
-        self._running = False
-        self._executor.wake()
-        self._thread.join(timeout=5.0)
-        self._executor.shutdown(timeout_sec=1.0)
-        self._context.try_shutdown()
-
-    def _spin(self) -> None:
-        while self._running:
-            self._executor.spin_once(timeout_sec=0.5)
-
-    def _store(self, name: str, message: Any) -> None:
-        with self._changed:
-            setattr(self, name, message)
-            self._changed.notify_all()
-
-    @property
-    def now_s(self) -> float:
-        """Time of the ROS clock, s."""
-        return float(self.node.get_clock().now().nanoseconds) * 1e-9
+        self.start()
 
     @property
     def scene(self) -> SceneStatus:
@@ -125,68 +85,34 @@ class Session:
         """Newest report of the planner."""
         return self._planner
 
-    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float, what: str) -> None:
-        """Wait until a condition on the newest reports holds.
-
-        Raises:
-            SessionError: If it does not hold in time; the text is `what` and what controller and planner last said.
-        """
-        deadline = time.monotonic() + timeout_s
-        with self._changed:
-            while not condition():
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    raise SessionError(f'{what} did not happen within {timeout_s:.0f} s; {self._last_words()}')
-                self._changed.wait(timeout=min(remaining, 0.2))
-
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """What controller and planner said last."""
         safety = f"controller: '{self._safety.text}'" if self._safety else 'the controller has not reported'
         planner = f"planner: '{self._planner.text}'" if self._planner else 'the planner has not reported'
         return f'{safety}; {planner}'
 
-    def wait_alive(
-        self,
-        nodes: tuple[str, ...],
-        *,
-        timeout_s: float,
-        keep_waiting: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Wait until every node gives its sign of life.
+    def reset_scene(self, seed: int, target: str = '', *, goal: Goal | None = None) -> SceneStatus:
+        """Draw a new scene, put the arm at its start and wait until the simulator reports it.
 
         Args:
-            nodes: Node names; the same ones in every call.
-            timeout_s: Patience, s.
-            keep_waiting: Called again and again; may raise to give up early.
-
-        Raises:
-            SessionError: Names the nodes that stayed silent.
-        """
-        if self._watch is None:
-            self._watch = AliveWatch(self.node, nodes)
-        watch = self._watch
-        deadline = time.monotonic() + timeout_s
-        while missing := [name for name in nodes if not watch.is_alive(name)]:
-            keep_waiting()
-            if time.monotonic() > deadline:
-                raise SessionError(f'no sign of life from {", ".join(missing)} within {timeout_s:.0f} s')
-            time.sleep(0.05)
-
-    def reset_scene(self, seed: int, target: str = '') -> SceneStatus:
-        """Draw a new scene, put the arm at its start and wait until the simulator reports it.
+            seed: Scene and start pose.
+            target: Short for the goal to reach that object; empty for none.
+            goal: What the scene must have room for and the simulator checks.
 
         Raises:
             SessionError: If the simulator refuses; the text is its reason.
         """
+        goal = goal or Goal(task='reach', target=target)
         answer = self._asker.call(
             self._reset_scene,
-            ResetScene.Request(seed=seed, target=target),
+            ResetScene.Request(seed=seed, **asdict(goal)),
             what='service sim/reset_scene',
         )
         if not answer.accepted:
             raise SessionError(f'the simulator refused to reset: {answer.message}')
         self._scene = None
         self.wait_for(
-            lambda: self._scene is not None and self._scene.seed == seed and self._scene.target == target,
+            lambda: self._scene is not None and self._scene.seed == seed and _goal_of(self._scene) == goal,
             timeout_s=10.0,
             what=f'a report of scene {seed}',
         )
@@ -203,41 +129,14 @@ class Session:
             raise SessionError(f'{name} was refused: {answer.message}')
         return str(answer.message)
 
-    def set_parameter(self, node_name: str, name: str, text: str) -> None:
-        """Set a text parameter of a running node.
-
-        Raises:
-            SessionError: If the node refuses; the text is its reason.
-        """
-        create = partial(self.node.create_client, SetParameters, f'{node_name}/set_parameters')
-        client = self._asker.run(create, what='a client')
-        answer = self._asker.call(
-            client, SetParameters.Request(parameters=[Parameter(name, value=text).to_parameter_msg()]), what=f'{node_name}'
-        )
-        self._asker.run(partial(self.node.destroy_client, client), what='the end of a client')
-        if not answer.results[0].successful:
-            raise SessionError(f"{node_name} refused {name} = '{text}': {answer.results[0].reason}")
-
-    @contextmanager
-    def publisher(self, message_type: type, topic: str, profile: QoSProfile, *, listeners: int = 1) -> Iterator[Any]:
-        """A publisher for a while, given out once as many as `listeners` have found it.
-
-        Raises:
-            SessionError: If they do not within 5 s.
-        """
-        publisher = self._asker.run(partial(self.node.create_publisher, message_type, topic, profile), what=f'a publisher on {topic}')
-        try:
-            self.wait_for(lambda: publisher.get_subscription_count() >= listeners, timeout_s=5.0, what=f'{listeners} listeners to {topic}')
-            yield publisher
-        finally:
-            self._asker.run(partial(self.node.destroy_publisher, publisher), what=f'the end of a publisher on {topic}')
-
     def make_ready(self, *, timeout_s: float = 60.0) -> None:
-        """Wait for a planner that has loaded, and bring the controller to ARMED, through `reset` and `arm` where needed.
+        """Wait until the watched nodes are active and the planner has loaded, and bring the controller to ARMED, by `reset` and `arm` where needed.
 
         Raises:
             SessionError: If the planner has failed, or one of them is not ready in time.
         """
+        if self._watch is not None:
+            self.wait_active(self._watch.names, timeout_s=timeout_s)
         self.wait_for(self._planner_has_loaded, timeout_s=timeout_s, what='the planner getting ready')
         self.wait_for(lambda: self._safety is not None, timeout_s=timeout_s, what='a safety_status')
         if self._is(SafetyStatus.STOPPED_LATCHED):
@@ -271,8 +170,13 @@ class Session:
     def _is(self, state: int) -> bool:
         return self._safety is not None and self._safety.state == state
 
+    @property
+    def has_goal(self) -> bool:
+        """Whether a goal was accepted that another thread waits for."""
+        return self._goal is not None
+
     def cancel(self) -> None:
-        """Ask for the end of the task that another thread waits for in `execute`."""
+        """Ask for the end of what another thread waits for in `execute` or `go_home`."""
         goal = self._goal
         if goal is not None:
             self._asker.ask(goal.cancel_goal_async, timeout_s=5.0, what='the cancellation')
@@ -297,7 +201,7 @@ class Session:
         handle = self._goal = self._asker.ask(send, timeout_s=10.0, what='the goal')
         start_s = self.now_s
         if not handle.accepted:
-            raise SessionError(f'the goal was rejected; {self._last_words()}')
+            raise SessionError(f'the goal was rejected; {self.last_words()}')
         patience_s = (max_duration_s or 60.0) + 30.0
         try:
             result = self._asker.ask(handle.get_result_async, timeout_s=patience_s, what='the task', node='executive_node').result
@@ -307,3 +211,38 @@ class Session:
         finally:
             self._goal = None
         return outcome_of(result, start_s=start_s, end_s=self.now_s)
+
+    def go_home(
+        self, pose: str = '', *, position: FloatArray | None = None, speed_scale: float = 0.0, timeout_s: float = 60.0
+    ) -> HomeResult:
+        """Move to a pose and wait for the end.
+
+        Args:
+            pose: Its name; home when empty.
+            position: Joint positions instead, in the order of the robot file, shape (n,), rad.
+            speed_scale: Share of the velocity limit; 0 leaves it to the controller.
+            timeout_s: Patience, s.
+
+        Raises:
+            SessionError: If nobody offers the move, refuses it without a word, or does not answer.
+        """
+        if not self._home.wait_for_server(timeout_sec=20.0):
+            raise SessionError('action go_home is not offered by any node')
+        goal = GoHome.Goal(pose=pose, speed_scale=speed_scale)
+        if position is not None:
+            goal.joint_names, goal.position = list(self.robot.joint_names), array('d', position.tolist())
+        handle = self._goal = self._asker.ask(lambda: self._home.send_goal_async(goal), timeout_s=10.0, what='the goal')
+        try:
+            if not handle.accepted:
+                raise SessionError(f'go_home was rejected; {self.last_words()}')
+            result = self._asker.ask(handle.get_result_async, timeout_s=timeout_s, what='go_home', node='controller_node').result
+        except BaseException:
+            handle.cancel_goal_async()
+            raise
+        finally:
+            self._goal = None
+        return HomeResult(outcome=HOME_OUTCOMES.get(result.error_code, f'code {result.error_code}'), text=result.error_msg)
+
+
+def _goal_of(scene: SceneStatus) -> Goal:
+    return Goal(task=scene.task, target=scene.target, direction=scene.direction, onto=scene.onto)

@@ -49,7 +49,7 @@ def episodes_table(rows: Sequence[EpisodeRow]) -> Table:
 
 def episode_line(index: int, row: EpisodeRow) -> str:
     """Write one episode as a line, with what went wrong."""
-    remark = row.error or ('' if row.outcome == 'succeeded' else row.outcome)
+    remark = row.error or ('' if row.outcome == 'succeeded' else row.outcome) or ('' if row.success else row.check)
     return ' │ '.join([*_cells(index, row), *([remark] if remark else [])])
 
 
@@ -71,11 +71,15 @@ def _cells(index: int, row: EpisodeRow) -> tuple[str, ...]:
 def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
     """Show what the episodes add up to."""
     table = Table(title=title, show_header=False)
-    for prefix, label in (('', 'success'), ('training_wordings_', '… training wordings'), ('held_out_wordings_', '… held-out wordings')):
+    kinds = [('', 'success'), ('training_wordings_', '… training wordings'), ('held_out_wordings_', '… held-out wordings')]
+    if summary['held_out_goals_episodes']:
+        kinds += [('training_goals_', '… goals in training'), ('held_out_goals_', '… goals held out')]
+    for prefix, label in kinds:
         if summary[f'{prefix}episodes']:
             low, high = summary[f'{prefix}wilson_95']
             share = f'{summary[f"{prefix}successes"]} of {summary[f"{prefix}episodes"]} = {summary[f"{prefix}success_rate"]:.0%}'
             table.add_row(label, f'{share} (95 %: {low:.0%} to {high:.0%})')
+    table.add_row('chance: the right thing by drawing it', number(summary['chance'], '%', scale=100, digits=1))
     table.add_row('median final distance', number(summary['median_final_distance_mm'], 'mm', digits=1))
     table.add_row('median time', number(summary['median_time_s'], 's', digits=1))
     table.add_row('median duty cycle', number(summary['median_duty_cycle'], '%', scale=100))
@@ -85,6 +89,7 @@ def summary_table(title: str, summary: Mapping[str, Any]) -> Table:
         f'{number(summary["image_to_command_p50_ms"], "ms")} median, {number(summary["image_to_command_p95_ms"], "ms")} 95th percentile',
     )
     table.add_row('limit violations', _violations(summary['violations']))
+    table.add_row('commands too late for the driver', f'{summary["late_commands"]}, {summary["late_ticks"]} ticks outside a limit')
     table.add_row('episodes with an error', str(summary['episodes_with_error']))
     return table
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from rclpy.qos import QoSProfile
@@ -19,6 +19,7 @@ from vera_bringup.recorder import Recorder
 from vera_bringup.session import Session
 from vera_bringup.statistics import median, percentile
 from vera_core.embodiment import Embodiment
+from vera_core.goals import Goal
 from vera_core.ros import qos
 from vera_core.ros.stamps import to_ns
 from vera_msgs.action import ExecuteTask
@@ -38,6 +39,16 @@ class Episode:
     prompt: str
     held_out: bool
     """Whether the wording was kept out of the planner's training."""
+    task: str = 'reach'
+    direction: str = ''
+    onto: str = ''
+    held_out_goal: bool = False
+    """Whether what is asked for was kept out of the planner's training."""
+
+    @property
+    def goal(self) -> Goal:
+        """What is asked for, as the simulator checks it."""
+        return Goal(task=self.task, target=self.target, direction=self.direction, onto=self.onto)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +59,14 @@ class EpisodeRow:
     target: str
     prompt: str
     held_out: bool
+    task: str = 'reach'
+    direction: str = ''
+    onto: str = ''
+    held_out_goal: bool = False
     success: bool = False
-    """The simulator's own check: the target was touched first and is still touched."""
+    """The simulator's own check of the task."""
+    check: str = ''
+    """How far the task came, in the words of that check."""
     outcome: str = ''
     error: str = ''
     touched: tuple[str, ...] = ()
@@ -68,6 +85,10 @@ class EpisodeRow:
     violations: Mapping[str, int] = field(default_factory=dict)
     """Commands outside a limit, by kind: counted by the simulated driver and, independently, by the controller."""
     rejected_commands: int = 0
+    late_commands: int = 0
+    """Commands that reached the simulated driver after it had run past where they begin: a busy machine."""
+    late_ticks: int = 0
+    """Driver ticks outside a limit because of those; they are not violations of any command."""
     refused_messages: int = 0
     real_time_factor: float | None = None
     latencies_ms: tuple[float, ...] = ()
@@ -114,7 +135,7 @@ def run_task(
     Raises:
         SessionError: If a part of the system does not answer; what it says goes into the row of an evaluation.
     """
-    session.reset_scene(episode.seed, episode.target)
+    session.reset_scene(episode.seed, episode.target, goal=episode.goal)
     prepare(session, episode)
     session.make_ready()
     before = session.safety
@@ -140,11 +161,9 @@ def make_row(
     latencies_ms = _latencies_ms(recorder, robot)
     plan_s = [to_ns(recorded.message.inference_time) * 1e-9 for recorded in recorder.messages('plan')]
     return EpisodeRow(
-        seed=episode.seed,
-        target=episode.target,
-        prompt=episode.prompt,
-        held_out=episode.held_out,
+        **asdict(episode),
         success=bool(scene.success),
+        check=scene.check_text,
         outcome=outcome.outcome,
         error='' if outcome.outcome == 'succeeded' else outcome.text,
         touched=tuple(scene.touched),
@@ -157,6 +176,8 @@ def make_row(
         latency_p95_ms=percentile(latencies_ms, 95.0),
         violations={kind: _violations(kind, scene, before, after) for kind in VIOLATION_KINDS},
         rejected_commands=scene.rejected_commands,
+        late_commands=scene.late_commands,
+        late_ticks=scene.late_ticks,
         refused_messages=_count(after, 'refused_messages') - _count(before, 'refused_messages'),
         real_time_factor=scene.real_time_factor,
         latencies_ms=tuple(round(latency, 2) for latency in latencies_ms),

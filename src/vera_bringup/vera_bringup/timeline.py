@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from vera_bringup.recorder import Recorder
+from vera_bringup.recorder import Recorded
+from vera_bringup.recording.pictures import rgb_from_compressed
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError, ShapeError
 from vera_core.imaging import to_working_size
@@ -20,6 +21,14 @@ from vera_core.shapes import Array, FloatArray, RgbArray
 from vera_core.types import FlowField, VideoPlan
 
 ItemT = TypeVar('ItemT')
+
+
+class MessageSource(Protocol):
+    """What happened: the recorder of a session, or a recording."""
+
+    def messages(self, topic: str, /) -> Iterator[Recorded[Any]]:
+        """Decode the messages of one topic, oldest first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -42,7 +51,7 @@ class Moment:
 class Timeline:
     """Random access to the recording of one task by time since its first picture."""
 
-    def __init__(self, recorder: Recorder, robot: Embodiment) -> None:
+    def __init__(self, recorder: MessageSource, robot: Embodiment) -> None:
         """Decode a recording made with `topics_for_video`.
 
         Raises:
@@ -69,6 +78,15 @@ class Timeline:
     def duration_s(self) -> float:
         """From the first to the last picture, s."""
         return (self._end_ns - self._start_ns) * 1e-9
+
+    @property
+    def start_ns(self) -> int:
+        """Stamp of the first picture all views have, ns."""
+        return self._start_ns
+
+    def position_at(self, time_s: float) -> FloatArray:
+        """Return the measured joints `time_s` after the first picture, shape (n,), rad."""
+        return self._position(self._start_ns + int(time_s * 1e9))
 
     def measured_velocity(self) -> tuple[FloatArray, FloatArray]:
         """Return times since the first picture, shape (N,), s, and measured joint velocities, shape (N, n), rad/s."""
@@ -105,11 +123,12 @@ class Timeline:
         return np.array([np.interp(stamp_ns, self._state_ns, column) for column in columns.T])
 
 
-def _images(recorder: Recorder, topic: str) -> list[tuple[int, RgbArray]]:
+def _images(recorder: MessageSource, topic: str) -> list[tuple[int, RgbArray]]:
     images = []
     for recorded in recorder.messages(topic):
         try:
-            images.append((to_ns(recorded.message.header.stamp), rgb_from_image(recorded.message, topic)))
+            picture = rgb_from_compressed if hasattr(recorded.message, 'format') else rgb_from_image
+            images.append((to_ns(recorded.message.header.stamp), picture(recorded.message, topic)))
         except ShapeError:  # a malformed picture was refused by every node as well
             continue
     return images

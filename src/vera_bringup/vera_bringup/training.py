@@ -20,20 +20,20 @@ from vera_jidm.jacobian.config import HEADS
 from vera_jidm.jacobian.weights import field_folder
 from vera_jidm.registry import FLOW_ESTIMATORS
 from vera_jidm.training.display import TrainingDisplay
-from vera_jidm.training.loss_weights import ESTIMATED_LABELS, EXACT_LABELS, LossSettings, parse_weights
+from vera_jidm.training.loss_weights import ESTIMATED_LABELS, EXACT_LABELS, parse_weights
 from vera_jidm.training.pipeline import evaluate_idm, train_idm
 from vera_jidm.training.precision import available_precision
-from vera_jidm.training.recipe import Recipe
+from vera_jidm.training.recipe import ESTIMATED_DATA, DataOptions, Recipe
 from vera_jidm.training.recording import Recording, find_recordings
 from vera_jidm.training.trainer import TrainingOptions
 from vera_sim import oracle
 from vera_sim.selfplay import collect, recorded_scene
 from vera_sim.world import World
 
-SELFPLAY_S = 1800.0
+SELFPLAY_S = 3000.0
 """Self-play recorded for a training when there is none, simulated s."""
 LABELS = {'exact': EXACT_LABELS, 'estimated': ESTIMATED_LABELS}
-"""Where labels come from, and the loss weights that go with them."""
+"""Where labels come from, and the losses that go with them."""
 HELD_OUT_S = 240.0
 HELD_OUT_SEED = 1_000_000
 """Added to the seed of self-play that no training sees."""
@@ -115,14 +115,14 @@ class FieldRequest:
         Raises:
             ConfigError: If a loss weight has no such name or value.
         """
-        weights = LABELS[self.labels].changed(parse_weights(self.weights))
         return Recipe(
             head=self.head,
             uses_position=self.uses_position,
             backbone=self.backbone,
             freeze_backbone=self.freeze_backbone,
             training=self.training,
-            losses=LossSettings(weights=weights),
+            losses=LABELS[self.labels].changed(parse_weights(self.weights)),
+            data=DataOptions() if self.labels == 'exact' else ESTIMATED_DATA,
         )
 
 

@@ -14,14 +14,25 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from vera_bringup.experts import film_clips
 from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError
+from vera_planner.moving import MOVING, save_moving
+from vera_planner.reading import READER, save_reader
 from vera_planner.training.evaluate import evaluate_planner
+from vera_planner.training.moving import train_moving
+from vera_planner.training.reading import train_reader
+from vera_planner.training.show import ProgressShow
 from vera_planner.training.train import train_planner
-from vera_sim.clips import write_dataset
+from vera_planner.weights import load_model, shipped_weights
+from vera_sim.clip_set import write_dataset
 
 HELD_OUT_FIRST_SEED = 500_000
 """Held-out videos have seeds from here on; training videos count from 0."""
+LEARNED = ('push',)
+"""Tasks besides reach whose dreams the embedded planner can learn."""
+READER_SHARE = 0.2
+"""Of the training's time for reading sentences."""
 
 
 def train(robot_name: str, *, data: Path, work: Path, out: Path | None, clips: int, minutes: float, seed: int) -> int:
@@ -37,6 +48,40 @@ def train(robot_name: str, *, data: Path, work: Path, out: Path | None, clips: i
     for file in (made, made.with_suffix('.json')):
         shutil.copyfile(file, target / file.name)
     console.print(f'weights: {target / made.name}')
+    return 0
+
+
+def train_task(robot_name: str, task: str, *, data: Path, work: Path, out: Path | None, clips: int, minutes: float, seed: int) -> int:
+    """Film what is missing, train the reader and how robot and object move together, put the weights beside those of reach; return 0.
+
+    Raises:
+        ConfigError: If the task moves nothing, or there are no weights of reach for the robot.
+    """
+    if task not in LEARNED:
+        raise ConfigError(f"the embedded planner can learn {', '.join(LEARNED)} besides reach, not '{task}'")
+    console = Console(soft_wrap=True)
+    _check_robot(robot_name)
+    folder = data / task
+    film_clips(task, robot_name, folder / 'train', seeds=range(clips), held_out=False)
+    film_clips(task, robot_name, folder / 'heldout', seeds=range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 25), held_out=True)
+    command = ' '.join(['vera', *sys.argv[1:]])
+    with ProgressShow({'reader': READER_SHARE, 'moving': 1 - READER_SHARE}) as show:
+        reader, _ = train_reader(work / task, minutes=READER_SHARE * minutes, seed=seed, command=command, report=show.report)
+        moving = train_moving(
+            load_model(shipped_weights()),
+            folder / 'train',
+            folder / 'heldout',
+            work / task,
+            minutes=(1 - READER_SHARE) * minutes,
+            seed=seed,
+            command=command,
+            report=show.report,
+        )
+    target = out or Path(str(resources.files('vera_planner'))) / 'weights'
+    save_reader(reader, target / READER)
+    save_moving(moving, target / MOVING.format(robot=robot_name))
+    console.print(_table({'reader': reader.metadata['figures'], task: moving.metadata['figures']}))
+    console.print(f'weights: {target / READER} and {MOVING.format(robot=robot_name)}')
     return 0
 
 

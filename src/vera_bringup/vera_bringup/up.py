@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from vera_bringup.system import NodeSpec, SystemSpec, ros_arguments
+from vera_bringup.system import ENVIRONMENT, NodeSpec, SystemSpec
 from vera_core.errors import ConfigError
 
 OnLine = Callable[[str, str], None]
@@ -58,9 +58,8 @@ def find_command(node: NodeSpec) -> list[str]:
     except ModuleNotFoundError:
         found = None
     if found is None:
-        raise ConfigError(
-            f'executable {node.executable} of package {node.package} is not installed; run `colcon build` and source install/setup.bash'
-        )
+        what = node.install or 'run `colcon build` and source install/setup.bash'
+        raise ConfigError(f'executable {node.executable} of package {node.package} is not installed; {what}')
     return [sys.executable, '-m', node.module]
 
 
@@ -97,8 +96,7 @@ class SystemProcesses:
         """
         self.system = system
         self._environment = dict(os.environ if environment is None else environment)
-        # One thread per process: the nodes share few cores, and idle worker threads of a maths library would take them from each other.
-        self._environment.update(PYTHONUNBUFFERED='1', OMP_NUM_THREADS='1', RCUTILS_COLORIZED_OUTPUT='0')
+        self._environment.update(ENVIRONMENT, RCUTILS_COLORIZED_OUTPUT='0')
         self._on_line = on_line or (lambda node, line: None)
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._last_lines: dict[str, deque[str]] = {}
@@ -117,7 +115,7 @@ class SystemProcesses:
 
         The main thread has to call this: the kernel ties the children's life to the thread that made them.
         """
-        commands = {node.name: self._command(node) for node in self.system.nodes}
+        commands = {node.name: self._command(node) for node in self.system.processes}
         try:
             for name, command in commands.items():
                 self._start_one(name, command)
@@ -134,7 +132,7 @@ class SystemProcesses:
         self._start_one(name, self._command(self.system.node(name)))
 
     def _command(self, node: NodeSpec) -> list[str]:
-        return find_command(node) + ros_arguments(node, self.system.namespace)
+        return find_command(node) + self.system.words(node)
 
     def _start_one(self, name: str, command: list[str]) -> None:
         parent = os.getpid()
