@@ -25,6 +25,7 @@ from vera_jidm.direct.recipe import LEARNING_RATES, Method, measure_estimator, t
 from vera_jidm.jacobian.config import FieldConfig
 from vera_jidm.registry import FLOW_ESTIMATORS
 from vera_jidm.training.dataset import split_recordings
+from vera_jidm.training.precision import Precision, available_precision, to_precision
 from vera_jidm.training.recording import find_recordings, read_recording
 from vera_jidm.training.trainer import TrainingOptions
 
@@ -118,6 +119,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of benchmarks that train many times."""
     parser.add_argument('--methods', nargs='+', choices=METHODS, default=list(METHODS))
     parser.add_argument('--rates', type=float, nargs='+', default=list(RATES), help='learning rates a direct network may choose from')
+    parser.add_argument('--precision', default='fp32', help='fp32, or bf16 on processors that have units for it')
     parser.add_argument('--only', default='0/1', help='K/N: only every N-th comparison, beginning with number K')
     parser.add_argument('--report', action='store_true', help='print the tables of the JSON file and run nothing')
 
@@ -163,10 +165,10 @@ def recordings(robot_name: str, arguments: argparse.Namespace, part: str) -> lis
     return find_recordings(folder)
 
 
-def execute(run: Run, data: RobotData, rows: Rows, work: Path, rates: Sequence[float]) -> Row:
+def execute(run: Run, data: RobotData, rows: Rows, work: Path, rates: Sequence[float], precision: Precision) -> Row:
     """Train and measure one estimator; direct networks with the learning rate that did best on the validation pairs with the first seed."""
     training = data.training.take(np.random.default_rng(run.seed).permutation(len(data.training))[: run.size])
-    candidates = [_attempt(run, data, training, rate, work) for rate in _rates(run, rows, rates)]
+    candidates = [_attempt(run, data, training, rate, work, precision) for rate in _rates(run, rows, rates)]
     row = min(candidates, key=lambda candidate: float(candidate['validation']))
     rows.add(row)
     return row
@@ -179,13 +181,14 @@ def _rates(run: Run, rows: Rows, rates: Sequence[float]) -> Sequence[float]:
     return (float(same[0]['learning_rate']),) if same else rates
 
 
-def _attempt(run: Run, data: RobotData, training: StepPairs, rate: float, work: Path) -> Row:
+def _attempt(run: Run, data: RobotData, training: StepPairs, rate: float, work: Path, precision: Precision) -> Row:
     options = TrainingOptions(
         minutes=run.minutes,
         seed=run.seed,
         learning_rate=rate,
         check_every_s=60 * run.minutes / CHECKS,
         patience_checks=PATIENCE,
+        precision=precision,
     )
     folder = work / 'checkpoints' / f'{run.label()}-{rate:g}'
     kind: FlowKind = 'estimated' if run.labels == 'estimated' else 'exact'
@@ -194,6 +197,7 @@ def _attempt(run: Run, data: RobotData, training: StepPairs, rate: float, work: 
     row: Row = {
         **asdict(run),
         'learning_rate': rate,
+        'precision': precision,
         'steps': progress.step,
         'core_s': round(progress.elapsed_s, 1),
         'validation': progress.best_score,
@@ -232,13 +236,14 @@ def mine(runs: list[Run], only: str) -> list[Run]:
 
 def run_all(arguments: argparse.Namespace, runs: list[Run], rows: Rows) -> None:
     """Make the runs that are not done yet, loading the data of one robot at a time."""
+    precision = available_precision(to_precision(arguments.precision))[0]
     data: RobotData | None = None
     waiting = [run for run in mine(runs, arguments.only) if rows.find(asdict(run)) is None]
     for number, run in enumerate(waiting, 1):
         if data is None or data.robot.name != run.robot:
             data = None  # Free the pictures of one robot before those of the next are read.
             data = load_data(run.robot, arguments, most=max(other.size for other in runs if other.robot == run.robot))
-        row = execute(run, data, rows, arguments.work, arguments.rates)
+        row = execute(run, data, rows, arguments.work, arguments.rates, precision)
         errors = ', '.join(f'{kind} flow: error {row[kind]["normalised_error"]:.3f}, cosine {row[kind]["cosine"]:.3f}' for kind in KINDS)
         print(f'{number}/{len(waiting)} {run.label()} (rate {row["learning_rate"]:g}, {row["steps"]} steps): {errors}', flush=True)
 

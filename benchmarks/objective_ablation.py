@@ -71,7 +71,7 @@ class Bench:
 def settings_of(labels: str, changes: Changes) -> LossSettings:
     """Return the losses of a variant."""
     weights = {name: value for name, value in changes.items() if name != 'charbonnier_px'}
-    return LossSettings(weights=LABELS[labels].changed(weights), charbonnier_px=changes.get('charbonnier_px', 0.0))
+    return replace(LABELS[labels].changed(weights), charbonnier_px=changes.get('charbonnier_px', 0.0))
 
 
 def load_parts(bench: Bench, data: Path, labels: str, most: DataOptions) -> tuple[Data, Data]:
@@ -108,13 +108,22 @@ def figures(report: IdmReport) -> dict[str, Any]:
     found: dict[str, Any] = {'pairs': report.pairs, 'field_r2': accuracy.r2, 'field_loss': accuracy.normalised_loss}
     found['field_r2_weakest'] = min(accuracy.r2_joints)
     for flow in ('exact', 'estimated'):
-        row = report.find('learned', flow, views)
-        found |= {f'cosine_{flow}': row.cosine, f'error_{flow}': row.relative_error}
-        found[f'analytic_cosine_{flow}'] = report.find('analytic', flow, views).cosine
+        for prefix, field in (('', 'learned'), ('analytic_', 'analytic')):
+            row = report.find(field, flow, views)
+            found |= {f'{prefix}cosine_{flow}': row.cosine, f'{prefix}error_{flow}': row.relative_error}
+            found[f'{prefix}r2_joints_{flow}'] = list(row.r2_joints)
+            found[f'{prefix}weakest_{flow}'] = min(row.r2_joints)
     return found
 
 
-COLUMNS = ('steps', 'field_r2', 'field_r2_weakest', 'field_loss', 'cosine_exact', 'error_exact', 'cosine_estimated', 'error_estimated')
+COLUMNS = (
+    'steps',
+    'field_r2',
+    'field_r2_weakest',
+    'field_loss',
+    *(f'{figure}_{flow}' for flow in ('exact', 'estimated') for figure in ('cosine', 'error', 'weakest')),
+)
+"""Of a row, as the table shows them; `weakest`: R² of the joint that comes back worst."""
 
 
 def show(rows: list[dict[str, Any]], console: Console) -> None:

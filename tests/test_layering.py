@@ -32,7 +32,7 @@ CLOCKS = {
     'datetime.now', 'datetime.datetime.now', 'datetime.utcnow',
 }  # fmt: skip
 ROS_SIDE = {  # beside *_node.py and ros/: small helpers of the nodes
-    'vera_control': {'deferred_goal', 'leaving', 'wire'},
+    'vera_control': {'deferred_goal', 'journal_topic', 'leaving', 'wire'},
 }
 PACKAGES = sorted(package for package in MAY_IMPORT if package != 'vera_msgs')
 
