@@ -23,9 +23,7 @@ pytestmark = [pytest.mark.ros, pytest.mark.timeout(60)]
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
-def test_a_recording_survives_its_end(tmp_path, monkeypatch, number):
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(80 + number % 10))
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+def test_a_recording_survives_its_end(tmp_path, ros_domain, number):
     path = tmp_path / 'a.mcap'
     process = subprocess.Popen([sys.executable, '-m', 'vera_bringup.cli', 'record', str(path)], env=dict(os.environ), text=True, stdout=-1)
     context = Context()

@@ -36,6 +36,17 @@ STILL_MS, LENGTH_MS = 2500, 5500
 """The recorded arm rests, then joint 3 moves."""
 RATE = 0.1
 """rad/s"""
+LAG_MS, RAMP_MS = 250, 400
+"""An arm that follows its commands sets out this long after the first estimate and has its speed this much later; one that ran ahead of
+them would be taken for one that does not follow."""
+
+
+def arm(ms: int) -> tuple[float, float]:
+    """Return speed, rad/s, and way, rad, of the recorded joint at a time."""
+    since_s, ramp_s = max(0, ms - STILL_MS - LAG_MS) * 1e-3, RAMP_MS * 1e-3
+    if since_s < ramp_s:
+        return RATE * since_s / ramp_s, RATE * since_s**2 / (2 * ramp_s)
+    return RATE, RATE * (since_s - ramp_s / 2)
 
 
 def write(path: Path) -> None:
@@ -46,10 +57,10 @@ def write(path: Path) -> None:
             write_item(file, Item(Topic(name=name, kind=kind, qos=qos.SENSOR), serialize_message(message), stamp_ns, 0), PictureFormat.RAW)
 
         for ms in range(0, LENGTH_MS, 10):
-            stamp, moving_s = START + ms * MS, max(0, ms - STILL_MS) * 1e-3
-            velocity = np.eye(7)[2] * (RATE if moving_s else 0.0)
-            position = np.array(ROBOT.home) + np.eye(7)[2] * RATE * moving_s
-            state = JointState(name=list(ROBOT.joint_names), position=position.tolist(), velocity=velocity.tolist())
+            stamp = START + ms * MS
+            velocity, travelled = arm(ms)
+            position = np.array(ROBOT.home) + np.eye(7)[2] * travelled
+            state = JointState(name=list(ROBOT.joint_names), position=position.tolist(), velocity=(np.eye(7)[2] * velocity).tolist())
             state.header.stamp = from_ns(stamp)
             put(ROBOT.driver.joint_states_topic, 'sensor_msgs/msg/JointState', state, stamp)
             if ms % 200 == 0:
@@ -57,9 +68,10 @@ def write(path: Path) -> None:
                 task.header.stamp = from_ns(stamp)
                 put('/vera/task', 'vera_msgs/msg/Task', task, stamp)
             if ms >= STILL_MS and ms % 50 == 0:
+                wanted = np.eye(7)[2] * RATE
                 estimate = JointVelocityEstimate(
                     plan_id=1, task_id=1, step=2, dt=0.35, joint_names=list(ROBOT.joint_names), residual_ratio=0.2, residual=0.3,
-                    condition=5.0, remaining=20.0, velocity=velocity.tolist(), delta_q=(0.35 * velocity).tolist(), std=[0.01] * 7,
+                    condition=5.0, remaining=20.0, velocity=wanted.tolist(), delta_q=(0.35 * wanted).tolist(), std=[0.01] * 7,
                     observability=[1.0] * 7,
                 )  # fmt: skip
                 estimate.header.stamp = from_ns(stamp)
@@ -83,11 +95,7 @@ def test_a_recording_without_what_a_stage_needs_is_refused(tmp_path: Path) -> No
 
 @pytest.mark.ros
 @pytest.mark.timeout(120)
-def test_a_controller_follows_recorded_estimates(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv('ROS_DOMAIN_ID', '76')
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+def test_a_controller_follows_recorded_estimates(tmp_path: Path, ros_domain: int, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / 'a.mcap')
     answers = tmp_path / 'answers.mcap'
     assert replay_and_show(ReplayRequest(path=tmp_path / 'a.mcap', stage='estimate', out=answers)) == 0

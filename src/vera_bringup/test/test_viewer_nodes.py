@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -86,9 +85,7 @@ class Bench:
 
 
 @pytest.fixture(name='bench')
-def bench_fixture(monkeypatch):
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(1 + (os.getpid() + 31) % 101))
+def bench_fixture(ros_domain):
     bench = Bench()
     yield bench
     bench.close()

@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image
 from vera_core.bounds import MAX_TEXT
 from vera_core.diagnostics import Level
 from vera_core.errors import ConfigError, LinkError, PlanningError, VeraError
+from vera_core.priority import BACKGROUND, give_way
 from vera_core.ros.messages import frame_from_image, from_ns, plan_to_msg
 from vera_core.ros.node import VeraNode, run
 from vera_core.ros.qos import PLAN, SENSOR, STATUS, TASK, VERDICT
@@ -139,6 +140,7 @@ class PlannerNode(VeraNode[PlannerParams]):
     # The worker.
 
     def _work(self) -> None:
+        give_way(BACKGROUND)
         recording, retry_at = self.params.recording, 0.0
         while self._running:
             time.sleep(POLL_S)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ NODES: Mapping[str, tuple[str, ...]] = {
     'estimate': ('controller_node',),
 }
 """Stage to the nodes that have work to do."""
+POLL_S = 0.02
 _QOS: Mapping[str, QoSProfile] = {'plan': qos.PLAN, 'flow': qos.STREAM, 'joint_velocity': qos.STREAM, 'task': qos.TASK}
 
 
@@ -97,6 +98,28 @@ class Player:
     def duration_s(self) -> float:
         """How long it takes, s."""
         return (self._lines[-1].log_ns - self._lines[0].log_ns) * 1e-9 / self._rate
+
+    def wait_for(self, nodes: Collection[str], timeout_s: float) -> list[str]:
+        """Wait until every one of these nodes listens to what will be published; return those that do not after `timeout_s`.
+
+        What is published before a node has been discovered, or has made its subscriptions, is lost to it: its run would begin later than the
+        recorded one.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while missing := sorted(set(nodes) - self._listeners()):
+            if time.monotonic() > deadline_s:
+                break
+            time.sleep(POLL_S)
+        return missing
+
+    def _listeners(self) -> set[str]:
+        """Return the names of all nodes that the publishers of their topics are connected with."""
+        names: set[str] = set()
+        for topic, publisher in self._publishers.items():
+            known = {info.node_name for info in self._node.get_subscriptions_info_by_topic(topic)}
+            if publisher.get_subscription_count() >= len(known):
+                names |= known
+        return names
 
     def play(self, keep_going: Callable[[], bool]) -> int:
         """Publish everything at its time and return how many messages; stops early when `keep_going` says so."""

@@ -23,6 +23,9 @@ from vera_bringup.system import SystemSpec, load_system
 TRIED = ('camera', 'plan', 'flow')
 """Stages whose commands differ from the recorded ones, which the recorded arm cannot follow: the controller makes them in a dry run, or it would stop."""
 
+DISCOVERY_S = 20.0
+"""Nodes have loaded their models and made their subscriptions within this time, or are not there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayRequest:
@@ -57,6 +60,9 @@ def replay_and_show(request: ReplayRequest) -> int:
         answers.check()
     with _graph(request, name), recorded(answers), _node(request.namespace) as node:
         player = Player(node, recording, robot, stage=request.stage, rate=request.rate)
+        deaf = player.wait_for(NODES[request.stage], DISCOVERY_S)
+        if deaf:
+            console.print(f'replaying without {", ".join(deaf)}: not configured within {DISCOVERY_S:g} s, or not running')
         console.print(f'replaying {request.path} from stage {request.stage}, {player.duration_s:.1f} s; Ctrl-C ends it')
         sent = player.play(lambda: True)
     console.print(f'{sent} messages published' + (f'; the answers are in {request.out}' if request.out else ''))

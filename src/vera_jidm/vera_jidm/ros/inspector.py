@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ShapeError
+from vera_core.priority import BACKGROUND
 from vera_core.ros.messages import duration_from_s, from_ns, plan_from_msg, to_ns
 from vera_core.types import JointVelocity
 from vera_jidm.executability import (
@@ -68,7 +69,7 @@ class PlanInspector:
         self._moment, self._publish = moment, publish
         self._waiting: deque[VideoPlan] = deque(maxlen=LONGEST)
         self._missing_px: tuple[int, float] = (0, float('inf'))
-        self._worker = Worker(self._work, on_fault, idle=self._work)
+        self._worker = Worker(self._work, on_fault, idle=self._work, niceness=BACKGROUND)
 
     def set_watch(self, watch: WatchSettings) -> None:
         """Use other settings from the next estimate on."""

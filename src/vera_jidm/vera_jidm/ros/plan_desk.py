@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vera_core.errors import VeraError
+from vera_core.priority import BACKGROUND
 from vera_core.ros.plans import plan_from_msg
 from vera_core.shapes import FloatArray
 from vera_core.types import VideoPlan
@@ -56,7 +57,7 @@ class PlanDesk:
         self._verdicts: OrderedDict[_Key, bool] = OrderedDict()
         self._ready: OpenPlan | None = None
         self._dropped: list[_Key] = []
-        self._worker = Worker(self._open, on_fault, idle=lambda: None)
+        self._worker = Worker(self._open, on_fault, idle=lambda: None, niceness=BACKGROUND)
 
     def put(self, message: VideoPlanMsg) -> None:
         """Open a plan soon; returns at once."""
