@@ -185,14 +185,10 @@ class World:
 
     def touching(self) -> tuple[str, ...]:
         """Names of the cubes that the robot is in contact with, in the order of the scene."""
-        touched: set[str] = set()
-        for contact in self.data.contact:
-            if contact.dist > 0:
-                continue
-            first, second = (int(geom) for geom in contact.geom)
-            for robot, other in ((first, second), (second, first)):
-                if self.robot_geoms[robot]:
-                    touched.add(self.model.geom(other).name)
+        geoms = self.data.contact.geom[self.data.contact.dist <= 0]  # all contacts at once: this is asked fifty times a second
+        by_robot = self.robot_geoms[geoms]
+        others = {int(geom) for geom in np.concatenate([geoms[by_robot[:, 0], 1], geoms[by_robot[:, 1], 0]])}
+        touched = {self.model.geom(geom).name for geom in others}
         return tuple(cube.name for cube in self.scene.cubes if cube.name in touched)
 
     @property

@@ -52,6 +52,7 @@ class StreamCounter:
         self._offered: list[tuple[str, QoSProfile]] = []
         self._wanted: list[tuple[str, QoSProfile]] = []
         self._told: set[tuple[str, str]] = set()
+        self._next = -1
 
     def counted(self, topic: str, callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Return the callback of a subscription, preceded by a note. What it raises about one message does not end the node."""
@@ -99,16 +100,22 @@ class StreamCounter:
         self._wanted.clear()
 
     def compare(self) -> None:
-        """Note who offers or wants a quality of service with which nothing passes; called once a second.
+        """Note who offers or wants a quality of service with which nothing passes; called once a second, looks at one topic each time.
 
-        The middleware tells that by events, too, but each of them is one more thing that an executor waits for at every turn.
+        The middleware tells that by events, too, but each of them is one more thing that an executor waits for at every turn. Asking for the
+        endpoints of a topic takes milliseconds in which the node does nothing else, so all of them at once would be felt.
         """
-        for topic, offered in self._offered:
+        looks = [(topic, profile, True) for topic, profile in self._offered] + [(topic, profile, False) for topic, profile in self._wanted]
+        if not looks:
+            return
+        self._next = (self._next + 1) % len(looks)
+        topic, profile, is_offered = looks[self._next]
+        if is_offered:
             for other in self._node.get_subscriptions_info_by_topic(topic):
-                self._note(topic, clash(offered, other.qos_profile))
-        for topic, wanted in self._wanted:
+                self._note(topic, clash(profile, other.qos_profile))
+        else:
             for other in self._node.get_publishers_info_by_topic(topic):
-                self._note(topic, clash(other.qos_profile, wanted))
+                self._note(topic, clash(other.qos_profile, profile))
 
     def _note(self, topic: str, policy: str) -> None:
         if policy and (topic, policy) not in self._told:
