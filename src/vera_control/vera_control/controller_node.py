@@ -31,7 +31,7 @@ from vera_core.errors import Refusal, ShapeError
 from vera_core.ros.alive import AliveWatch
 from vera_core.ros.messages import robot_state_from_joint_state, velocity_from_msg
 from vera_core.ros.node import VeraNode, run
-from vera_core.ros.qos import COMMAND, SENSOR, STATUS, STREAM, TASK
+from vera_core.ros.qos import BUNCHED_SENSOR, COMMAND, STATUS, STREAM, TASK
 from vera_msgs.action import GoHome
 from vera_msgs.msg import JointVelocityEstimate, SafetyStatus, Task
 
@@ -66,7 +66,7 @@ class ControllerNode(VeraNode[ControllerParams]):
         self._status_ns = 0
         driver = self.robot.driver
         self.create_subscription(JointVelocityEstimate, 'joint_velocity', self._on_estimate, STREAM)
-        self.create_subscription(JointState, driver.joint_states_topic, self._on_state, SENSOR)
+        self._states = self.create_bunched_subscription(JointState, driver.joint_states_topic, self._on_state, BUNCHED_SENSOR)
         self.require(driver.joint_states_topic, f'no joint states on {driver.joint_states_topic}; is the robot driver running?')
         self.create_subscription(Task, 'task', self._on_task, TASK)
         self._backend: CommandBackend = BACKENDS.make(
@@ -180,9 +180,10 @@ class ControllerNode(VeraNode[ControllerParams]):
         return None if refusal is None else GoHome.Result(error_code=int(HomeCode.REJECTED), error_msg=refusal.text, max_error=-1.0)
 
     def _tick(self) -> None:
-        now_ns = self.now_ns()
         if self.has_left:
             return
+        self._states.take()
+        now_ns = self.now_ns()
         if self._leave.is_set:
             self._leave_at_rest(now_ns)
             return

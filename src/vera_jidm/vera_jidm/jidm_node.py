@@ -27,7 +27,7 @@ from vera_core.ros.messages import (
     velocity_to_msg,
 )
 from vera_core.ros.node import VeraNode, run
-from vera_core.ros.qos import PLAN, SENSOR, STREAM, VERDICT
+from vera_core.ros.qos import BUNCHED_SENSOR, PLAN, SENSOR, STREAM, VERDICT
 from vera_core.shapes import RgbArray
 from vera_core.types import FlowField, Frame, RobotState
 from vera_jidm.ahead import FieldAhead, Turns
@@ -83,7 +83,7 @@ class JidmNode(VeraNode[JidmParams]):
             self.create_subscription(Image, view.image_topic, partial(self._on_image, view.name), SENSOR)
             self.require(view.image_topic, f'no picture on {view.image_topic}; is the camera driver running?')
         joints = self.robot.driver.joint_states_topic
-        self.create_subscription(JointState, joints, self._on_state, SENSOR)
+        self._joints = self.create_bunched_subscription(JointState, joints, self._on_state, BUNCHED_SENSOR)
         self.require(joints, f'no joint states on {joints}; is the robot driver running?')
         self.create_subscription(FlowFieldMsg, 'flow', self._on_flow, STREAM)
         if self.params.photometric_refinement or self._inspector is not None:
@@ -148,6 +148,7 @@ class JidmNode(VeraNode[JidmParams]):
             self._inspector.put(message)
 
     def _on_image(self, view: str, message: Image) -> None:
+        self._joints.take()
         self._frames[view].put(to_ns(message.header.stamp), Once(partial(frame_from_image, message, view, self.robot.working_size)))
         if self.is_active and time.monotonic() - self._flow_came_s < FOLLOWING_S:
             self._look_ahead()
@@ -175,6 +176,7 @@ class JidmNode(VeraNode[JidmParams]):
     def _on_flow(self, message: FlowFieldMsg) -> None:
         if not self.is_active:
             return
+        self._joints.take()
         self._flow.put(message)
         self._worker.wake()
         self._flow_came_s = time.monotonic()

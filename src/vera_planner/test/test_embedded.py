@@ -171,6 +171,28 @@ def goal_index(goal) -> int:
     return COLOURS.index(goal.colour)
 
 
+def test_settling_brings_the_mean_of_two_postures_nearer_to_a_robot_and_leaves_a_robot_nearly_where_it_is(
+    planner: EmbeddedPlanner, clips: list
+) -> None:
+    layer = planner.model.layer
+    with torch.no_grad():
+        films = [{view: torch.from_numpy(clip.frames[view]).permute(0, 3, 1, 2).float() / 255 for view in layer.views} for clip in clips]
+        true = [layer.encode(film, planner._plates) for film in films]
+        means = torch.stack([0.5 * (postures[0] + postures[-1]) for postures in true])
+        span = torch.stack([(postures[-1] - postures[0]).norm() for postures in true])
+        assert torch.equal(layer.settled(means, 0), means)
+        stays = torch.stack([(layer.settled(postures, 1) - postures).norm(dim=1).mean() for postures in true])
+        apart = [_apart(layer, latents) for latents in (means, layer.settled(means, 1), layer.settled(means, 2))]
+    assert (stays < 0.2 * span).all()
+    assert apart[1] < 0.7 * apart[0]
+    assert apart[2] < apart[1]
+
+
+def _apart(layer, latents: torch.Tensor) -> float:
+    """How far what is painted of latents is from what they say, over the length of latents."""
+    return float((layer.settled(latents, 1) - latents).norm() / latents.norm())
+
+
 def test_tasks_that_were_not_learned_and_pushes_without_a_way_are_refused(planner: EmbeddedPlanner, clips: list) -> None:
     with pytest.raises(PlanningError, match='asks to stack, and the planner of panda has learned push and reach only'):
         planner.plan(request(clips[0], 'stack the red cube on the blue cube', task_id=77))

@@ -31,7 +31,9 @@ QUERY_SENTENCES = 24
 class Mover:
     """The part of the embedded planner that moves objects, for one robot."""
 
-    def __init__(self, base: EmbeddedModel, moving: MovingModel, encoder: SentenceEncoder, *, carried_frames: int) -> None:
+    def __init__(
+        self, base: EmbeddedModel, moving: MovingModel, encoder: SentenceEncoder, *, carried_frames: int, settling_rounds: int
+    ) -> None:
         """Begin without having seen anything.
 
         Args:
@@ -39,8 +41,10 @@ class Mover:
             moving: Dynamics that continue its latents.
             encoder: Makes the queries of things.
             carried_frames: On that many first frames the real robot's texture is carried along.
+            settling_rounds: See `RobotLayer.settled`.
         """
         self._base, self._moving, self._encoder, self._carried = base, moving, encoder, carried_frames
+        self._rounds = settling_rounds
         self._plates = {view: _to_tensor(plate[None]) for view, plate in base.plates.items()}
         self._tracker = ObjectTracker(base.grounding, base.plates)
         self._queries: dict[str, Tensor] = {}
@@ -75,6 +79,7 @@ class Mover:
         generator = torch.Generator().manual_seed(request.seed)
         path = self._moving.dynamics.plan(states, known, goal, steps=steps, generator=generator)[0]
         robot, places = from_state(torch.cat([states[0, 2:], path]), len(views), base.working_size)
+        robot = base.layer.settled(robot, self._rounds)
         return self._paint({view: pictures[view][-1] for view in views}, robot, np.asarray(places.numpy(), dtype=np.float64))
 
     def _look(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked) -> Sighting:

@@ -7,8 +7,8 @@ import pytest
 
 from vera_core.embodiment import load_embodiment
 from vera_sim.driver import TrajectoryDriver
-from vera_sim.joint_trajectory import JointTrajectory
-from vera_sim.limit_watch import Violations
+from vera_sim.joint_trajectory import JointTrajectory, Motion
+from vera_sim.limit_watch import LimitWatch, Violations
 from vera_sim.selfplay import minimum_jerk_move
 
 ROBOT = load_embodiment('panda')
@@ -200,3 +200,30 @@ def test_a_late_command_whose_own_points_break_a_limit_is_a_violation() -> None:
     run(driver, 0.2, 0.6)
     assert driver.late_commands == 1
     assert total(driver.violations) > 0
+
+
+@pytest.mark.parametrize('order', [1, 3, 5])
+def test_a_whole_trajectory_at_once_is_what_the_driver_goes_through(order):
+    rng = np.random.default_rng(order)
+    times = np.cumsum(rng.uniform(0.02, 0.06, 12))
+    values = [rng.normal(size=(12, 7)) if degree < order else None for degree in (0, 1, 3)]
+    trajectory = JointTrajectory(
+        names=ROBOT.joint_names, times=times, positions=values[0], velocities=values[1], accelerations=values[2] if order == 5 else None
+    )
+    before = Motion.at_rest(np.zeros(7))
+    ticks = np.arange(times[0], times[-1], 0.002)
+    np.testing.assert_array_equal(trajectory.ticks(0.002), [trajectory.at(float(tick), before, 0.0).position for tick in ticks])
+
+
+def test_one_look_at_a_trajectory_finds_each_broken_limit():
+    watch, home = LimitWatch(ROBOT, 0.002), np.array(ROBOT.home)
+    limits = {name: np.array([getattr(joint, name) for joint in ROBOT.joints]) for name in ('upper', 'velocity', 'acceleration', 'jerk')}
+    times = 0.002 * np.arange(20)[:, None]
+    assert not watch.breaks(home + 0.9 * limits['velocity'] * times)
+    assert watch.breaks(home + 1.01 * limits['velocity'] * times)
+    assert not watch.breaks(home + 0.45 * limits['acceleration'] * times**2)
+    assert watch.breaks(home + 0.51 * limits['acceleration'] * times**2)
+    there_and_back = 0.002**2 * np.cumsum(np.cumsum((-1.0) ** np.arange(20)))[:, None]  # the jerk is twice the acceleration per tick
+    assert not watch.breaks(home + 0.49 * 0.002 * limits['jerk'] * there_and_back)
+    assert watch.breaks(home + 0.51 * 0.002 * limits['jerk'] * there_and_back)
+    assert watch.breaks(np.tile(limits['upper'] + 1e-6, (5, 1)))

@@ -147,14 +147,8 @@ class TrajectoryDriver:
         return bool(np.abs(accepted.at(then_s).position - reference).max() > ON_CURVE_RAD)
 
     def _breaks_limits(self, trajectory: JointTrajectory) -> bool:
-        """Whether a trajectory's own points break a limit, looked at from its second point on: how it is reached is another matter."""
-        watch = LimitWatch(self.robot, self.tick_s)
-        begin = trajectory.point(0)
-        watch.reset(begin.position)
-        watch.expect_jump()  # it may begin in the middle of a motion
-        for elapsed_s in np.arange(float(trajectory.times[0]) + self.tick_s, float(trajectory.times[-1]), self.tick_s):
-            watch.look(trajectory.at(float(elapsed_s), begin, float(trajectory.times[0])).position)
-        return watch.violations != Violations()
+        """Whether a trajectory's own points break a limit, looked at from its first point on: how it is reached is another matter."""
+        return self._watch.breaks(trajectory.ticks(self.tick_s))
 
     def _shares_first_point(self, accepted: _Accepted) -> bool:
         if not self._trajectories:

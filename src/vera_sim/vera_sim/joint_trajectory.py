@@ -77,7 +77,20 @@ class JointTrajectory:
         begin, begin_s = (self.point(row - 1), float(self.times[row - 1])) if row else (before, before_s)
         return self._join(begin, self.point(row), float(self.times[row]) - begin_s, elapsed_s - begin_s)
 
-    def _join(self, begin: Motion, end: Motion, duration_s: float, elapsed_s: float) -> Motion:
+    def ticks(self, tick_s: float) -> FloatArray:
+        """Return the positions every `tick_s` from the first point's time to the last one's, shape (K, n), rad: what a driver goes through.
+
+        The same as `at`, a segment at a time: a look at a whole trajectory has to be short.
+        """
+        times = np.arange(float(self.times[0]), float(self.times[-1]), tick_s)
+        rows = np.searchsorted(self.times, times, side='right')
+        parts = []
+        for row in np.unique(rows):
+            since_s = (times[rows == row] - self.times[row - 1])[:, None]
+            parts.append(self._join(self.point(row - 1), self.point(row), float(self.times[row] - self.times[row - 1]), since_s).position)
+        return np.concatenate(parts) if parts else np.array(self.positions[:1])
+
+    def _join(self, begin: Motion, end: Motion, duration_s: float, elapsed_s: float | FloatArray) -> Motion:
         if self.velocities is None:
             return linear(begin, end, duration_s, elapsed_s)
         return cubic(begin, end, duration_s, elapsed_s) if self.accelerations is None else quintic(begin, end, duration_s, elapsed_s)
@@ -122,13 +135,13 @@ def check(
     return None
 
 
-def linear(begin: Motion, end: Motion, duration_s: float, elapsed_s: float) -> Motion:
+def linear(begin: Motion, end: Motion, duration_s: float, elapsed_s: float | FloatArray) -> Motion:
     """Straight line between two positions: the velocity jumps at every point."""
     slope = (end.position - begin.position) / duration_s
     return Motion(begin.position + slope * elapsed_s, slope, np.zeros_like(slope))
 
 
-def cubic(begin: Motion, end: Motion, duration_s: float, elapsed_s: float) -> Motion:
+def cubic(begin: Motion, end: Motion, duration_s: float, elapsed_s: float | FloatArray) -> Motion:
     """Third-order segment through position and velocity at both ends: the acceleration jumps at every point."""
     h, t = duration_s, elapsed_s
     gap = end.position - begin.position
@@ -139,7 +152,7 @@ def cubic(begin: Motion, end: Motion, duration_s: float, elapsed_s: float) -> Mo
     )
 
 
-def quintic(begin: Motion, end: Motion, duration_s: float, elapsed_s: float) -> Motion:
+def quintic(begin: Motion, end: Motion, duration_s: float, elapsed_s: float | FloatArray) -> Motion:
     """Fifth-order segment through position, velocity and acceleration at both ends."""
     h, t = duration_s, elapsed_s
     v0, a0, v1, a1 = begin.velocity, begin.acceleration, end.velocity, end.acceleration

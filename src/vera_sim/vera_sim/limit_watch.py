@@ -82,6 +82,15 @@ class LimitWatch:
             setattr(counts, quantity, getattr(counts, quantity) + int(worst > TOLERANCE))
             setattr(peaks, quantity, max(getattr(peaks, quantity), worst))
 
+    def breaks(self, positions: FloatArray) -> bool:
+        """Whether references of successive ticks, shape (K, n), rad, break a limit between them; notes nothing, and may begin in the middle of a motion."""
+        velocity = np.diff(positions, axis=0) / self._tick_s
+        acceleration = np.diff(velocity, axis=0) / self._tick_s
+        jerk = np.diff(acceleration, axis=0) / self._tick_s
+        outside = ((positions < self._lower - 1e-9) | (positions > self._upper + 1e-9)).any()
+        shares = (self._velocity_share(positions[1:], velocity), np.abs(acceleration) / self._acceleration, np.abs(jerk) / self._jerk)
+        return bool(outside or any(share.size and float(share.max()) > TOLERANCE for share in shares))
+
     def _velocity_share(self, position: FloatArray, velocity: FloatArray) -> FloatArray:
         """Share of the velocity limit, which for some robots shrinks towards the position limits."""
         limit = self._velocity

@@ -21,6 +21,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from vera_core.diagnostics import Diagnostics, Level, Report
 from vera_core.errors import VeraError
 from vera_core.ros.alive import AliveBeacon
+from vera_core.ros.bunched import BunchedSubscription, NobodyWaits
 from vera_core.ros.diagnostics import CountedPublisher, DiagnosticsPublisher, StreamCounter
 
 Answer: TypeAlias = TransitionCallbackReturn
@@ -45,6 +46,8 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
         self._is_configured = self._is_active = False
         self._kept: dict[int, tuple[Any, Callable[[Any], Any]]] = {}
         self._managed_timers: list[Any] = []
+        self._nobody_waits = NobodyWaits()
+        self._bunched: list[BunchedSubscription] = []
         self._state_text, self._has_failed = '', False
         self._again_s = 0.0
         # An exception in rclpy's own callback, for a transition that does not start in the present state, would end the process.
@@ -146,6 +149,27 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
             return subscription
         return super().create_subscription(msg_type, topic, callback, qos_profile, **options)
 
+    def create_bunched_subscription(
+        self, msg_type: Any, topic: str, callback: Callable[[Any], Any], qos_profile: Any
+    ) -> BunchedSubscription:
+        """Make a subscription whose messages are counted and handed to the callback only when `take` is called; for streams of 100 Hz and more.
+
+        Until the node is active, and for its diagnostics, the base takes them.
+        """
+        callback = self._counter.counted(self.resolve_topic_name(topic), callback)
+        subscription = super().create_subscription(
+            msg_type,
+            topic,
+            callback,
+            qos_profile,
+            callback_group=self._nobody_waits,
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
+        )
+        self._counter.watch_subscription(subscription)
+        bunched = BunchedSubscription(subscription, callback)
+        self._bunched.append(bunched)
+        return bunched
+
     def create_timer(self, timer_period_sec: float, callback: Callable[[], None], **options: Any) -> Any:
         """Make a timer that stands still while the node is not active."""
         if not self._is_managing:
@@ -183,7 +207,7 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
 
     def on_activate(self, state: LifecycleState) -> Answer:
         """Activate, or say what stands in the way and stay inactive."""
-        obstacles = self.obstacles()
+        obstacles = self._present_obstacles()
         if obstacles:
             self._refuse_activation(obstacles)
             return FAILURE
@@ -242,6 +266,7 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
             if identity not in self._kept:
                 destroy(entity)
         self._managed_timers.clear()
+        self._bunched.clear()
         self._counter.forget()
 
     def _change_state(self, request: Any, response: Any) -> Any:
@@ -265,13 +290,21 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
             self.trigger_configure()
             self._again_s = time.monotonic() + CONFIGURE_AGAIN_S
         elif state == State.PRIMARY_STATE_INACTIVE:
-            obstacles = self.obstacles()
+            obstacles = self._present_obstacles()
             if obstacles:
                 self._refuse_activation(obstacles)
             else:
                 self.trigger_activate()
         if self._is_active:
             self._end_autostart()
+
+    def _present_obstacles(self) -> list[str]:
+        self._take_bunches()
+        return self.obstacles()
+
+    def _take_bunches(self) -> None:
+        for bunched in self._bunched:
+            bunched.take()
 
     def _end_autostart(self) -> None:
         timer, self._autostart_timer = self._autostart_timer, None
@@ -294,6 +327,7 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
             self.get_logger().info(text)
 
     def _diagnosis(self) -> Report:
+        self._take_bunches()
         now_s = time.monotonic()
         self._counter.compare()
         report = self.diagnostics.report(now_s)

@@ -19,6 +19,8 @@ def _profile(depth: int, *, reliable: bool = True, kept: bool = False) -> QoSPro
 
 SENSOR = _profile(5, reliable=False)
 """Camera pictures and joint states: a lost one is not worth waiting for."""
+BUNCHED_SENSOR = _profile(100, reliable=False)
+"""Joint states where they are taken in bunches: as many as a driver of 1 kHz sends in a tenth of a second."""
 PLAN = _profile(1, kept=True)
 """Video plans: large, rare, must arrive; a flow_node that starts late gets the plan in force."""
 VERDICT = _profile(16, kept=True)

@@ -36,7 +36,15 @@ SAMPLE_STEPS = 4
 class EmbeddedPlanner:
     """Dreams 20 frames of every view in some 0.3 s on one CPU thread."""
 
-    def __init__(self, robot: Embodiment | None = None, weights: str = '', *, sampling_steps: int = 1, carried_frames: int = 8) -> None:
+    def __init__(
+        self,
+        robot: Embodiment | None = None,
+        weights: str = '',
+        *,
+        sampling_steps: int = 1,
+        carried_frames: int = 8,
+        settling_rounds: int = 1,
+    ) -> None:
         """Load the networks and the sentence model.
 
         Args:
@@ -44,6 +52,7 @@ class EmbeddedPlanner:
             weights: File, or folder that holds `embedded_panda.safetensors`; empty for the weights of the package.
             sampling_steps: 1 gives the mean plan (a sample only when one is asked for), more give samples of the seed, 1..16.
             carried_frames: On that many first frames the real robot's texture is carried along, 0..20.
+            settling_rounds: How often forecast latents are moved towards those of real robots, 0..4; see `RobotLayer.settled`.
 
         Raises:
             ModelContractError: If the weights are missing, damaged or made for other views.
@@ -53,6 +62,8 @@ class EmbeddedPlanner:
             raise ConfigError(f'sampling_steps is {sampling_steps}; it must be 1..16')
         if carried_frames < 0:
             raise ConfigError(f'carried_frames is {carried_frames}; it must be >= 0')
+        if not 0 <= settling_rounds <= 4:
+            raise ConfigError(f'settling_rounds is {settling_rounds}; it must be 0..4')
         torch.set_num_threads(1)
         path = Path(weights) if weights else shipped_weights()
         self.model = load_model(path / SHIPPED if path.is_dir() else path)
@@ -62,7 +73,7 @@ class EmbeddedPlanner:
         self._memory = BackgroundMemory(self.model.plates)
         self._plates = {view: _to_tensor(plate) for view, plate in self.model.plates.items()}
         self._steps = sampling_steps
-        self._carried = carried_frames
+        self._carried, self._rounds = carried_frames, settling_rounds
         folder = path if path.is_dir() else path.parent
         reader = folder / READER
         self._reader = load_reader(reader).reader if reader.is_file() else None
@@ -117,7 +128,7 @@ class EmbeddedPlanner:
         moving = load_moving(path)
         if moving.layer_sha256 != self.model.metadata['sha256']:
             raise ModelContractError(f"weights '{path}' go on from another robot layer than that beside them; make them again for it")
-        return Mover(self.model, moving, self._sentences, carried_frames=self._carried)
+        return Mover(self.model, moving, self._sentences, carried_frames=self._carried, settling_rounds=self._rounds)
 
     def _more_than_reach(self, prompt: str) -> Asked | None:
         """Return what a sentence asks for when that is clearly more than to reach for something.
@@ -149,7 +160,7 @@ class EmbeddedPlanner:
             nothing.append(float(found.nothing[0]))
         generator = torch.Generator().manual_seed(request.seed)
         path = self.model.dynamics.plan(context, known, torch.cat(goals)[None], steps=self._steps_for(request), generator=generator)[0]
-        layers = self.model.layer.decode(path)
+        layers = self.model.layer.decode(self.model.layer.settled(path, self._rounds))
         frames = {}
         for view in views:
             dreamt = paint(layers[view], backgrounds[view])

@@ -183,3 +183,13 @@ class RobotLayer(nn.Module):
         hidden = self.trunk(latent)
         parts = self.pca.decode(latent).unflatten(1, (len(self.views), *self.small_shape))
         return {view: sharpener(parts[:, i], hidden) for i, (view, sharpener) in enumerate(self.sharpeners.items())}
+
+    def settled(self, latent: Tensor, rounds: int) -> Tensor:
+        """Return latents (B, latent) moved towards those of real robots, by decoding them and reading the decoded robot's own thumbnails again.
+
+        A forecast is a mean over what may come, and the mean of two postures is none. The decoder has only learned robots, so what it paints
+        of such a latent is nearer to one than the latent is. Every round takes one decoding.
+        """
+        for _ in range(rounds):
+            latent = self.latent({view: thumbnail(*layer) for view, layer in self.decode(latent).items()})
+        return latent
