@@ -19,6 +19,7 @@ from vera_jidm.executability.look import Step, brightness, flicker_levels, look_
 from vera_jidm.executability.measures import PlanMeasures, Worst
 from vera_jidm.flow.dis import ONE_WAY, DisFlow
 from vera_jidm.flow.estimator import FlowEstimator
+from vera_jidm.following.motion import entry_s
 from vera_jidm.jacobian.model import JacobianModel
 
 FIELD_EVERY = 7
@@ -83,7 +84,8 @@ class PlanCheck:
 
     def measure(self, plan: VideoPlan, moment: Moment) -> PlanMeasures:
         """Return the figures of a plan; see `judge`."""
-        first = _first_frame(plan, moment)
+        begin_s = self._begin_s(plan, moment)
+        first = int(np.clip(int(begin_s / plan.step_dt_s) + 1, 1, plan.horizon))
         films = {view: _film(plan, view, first, moment) for view in plan.frames}
         length = len(next(iter(films.values())))
         frame_of = [max(first + index - 1, 0) for index in range(length)]
@@ -114,18 +116,23 @@ class PlanCheck:
             found['unexplained_px'].append(Worst(value=step.unexplained_px, frame=frame))
             over, joint = path.overrun()
             found['overrun_rad'].append(Worst(value=over, frame=frame, detail=self._robot.joint_names[joint]))
-            dt_s = plan.step_dt_s if index else max((frame * plan.step_dt_s) - (moment.stamp_ns - plan.stamp_ns) * 1e-9, SHORTEST_S)
+            dt_s = plan.step_dt_s if index else max(frame * plan.step_dt_s - begin_s, SHORTEST_S)
             ratio = np.abs(step.delta_q) / dt_s / speeds
             joint = int(np.argmax(ratio))
             found['speed_ratio'].append(Worst(value=float(ratio[joint]), frame=frame, detail=self._robot.joint_names[joint]))
         found['unexplained_ratio'].append(Worst(value=(drift + path.drift()).ratio))
         return PlanMeasures(**{name: _worst(name, entries) for name, entries in found.items()})
 
+    def _begin_s(self, plan: VideoPlan, moment: Moment) -> float:
+        """Return the time on the plan at which it would be followed from, s: where the robot is, as flow_node takes plans over.
 
-def _first_frame(plan: VideoPlan, moment: Moment) -> int:
-    """Return the first planned frame that is due after the moment, 1..horizon."""
-    age_s = (moment.stamp_ns - plan.stamp_ns) * 1e-9
-    return int(np.clip(int(age_s / plan.step_dt_s) + 1, 1, plan.horizon))
+        A robot that waits for a dream of a second stands at its first frame; from there to the frame the clock says would be a jump that nobody asks for.
+        """
+        age_s = (moment.stamp_ns - plan.stamp_ns) * 1e-9
+        due_s = min(max(age_s, 0.0), plan.duration_s)
+        seen = {view: moment.pictures[view] for view in plan.frames if view in moment.pictures}
+        fits = all(view in seen and seen[view].shape == planned.shape[1:] for view, planned in plan.frames.items())
+        return entry_s(plan, seen, due_s, self._estimator) if fits else due_s  # what does not fit is refused below, in words
 
 
 def _film(plan: VideoPlan, view: str, first: int, moment: Moment) -> list[RgbArray]:
