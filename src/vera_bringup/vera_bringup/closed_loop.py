@@ -18,7 +18,7 @@ from vera_control.controller import Controller
 from vera_control.executive import Executive
 from vera_control.params import ControllerParams, ExecutiveParams
 from vera_control.safety import Reason, SafetyState
-from vera_control.task import SafetyReport, TaskOutcome
+from vera_control.task import SafetyReport, Task, TaskOutcome
 from vera_control.trajectory import ShapedTrajectory
 from vera_core.errors import Refusal, VeraError
 from vera_core.imaging import to_working_size
@@ -119,11 +119,11 @@ class ClosedLoop:
         Raises:
             VeraError: If the arm cannot be armed at `start`.
         """
-        return _Run(self.world, self._model, self._settings, self._estimator, start).follow(plan)
+        return LoopRun(self.world, self._model, self._settings, self._estimator, start).follow(plan)
 
 
-class _Run:
-    """The state of one task."""
+class LoopRun:
+    """The state of one task; what a loop does besides following a plan overrides `seen`, `estimated` and `stepped`."""
 
     def __init__(self, world: World, model: JacobianModel, settings: LoopSettings, estimator: FlowEstimator, start: FloatArray) -> None:
         self._robot, self._world, self._model, self._settings = world.robot, world, model, settings
@@ -144,13 +144,30 @@ class _Run:
         self._driver.reset(start)
 
     def follow(self, plan: VideoPlan) -> Followed:
+        """Follow one plan until its task ends."""
+        task = self.begin(plan.prompt, self._settings.time_limit_share * plan.duration_s + 5.0)
+        self.take_over(replace(plan, stamp_ns=self._now_ns, task_id=task.task_id))
+        return self.carry_out(task)
+
+    def begin(self, prompt: str, longest_s: float) -> Task:
+        """Arm the robot and begin a task.
+
+        Raises:
+            VeraError: If the arm cannot be armed or the task is refused.
+        """
         self._arm()
-        task = self._executive.submit(plan.prompt, self._settings.time_limit_share * plan.duration_s + 5.0, self._now_ns)
+        task = self._executive.submit(prompt, longest_s, self._now_ns)
         if isinstance(task, Refusal):
             raise VeraError(f'the task does not begin: {task.text}')
-        plan = replace(plan, stamp_ns=self._now_ns, task_id=task.task_id)
+        return task
+
+    def take_over(self, plan: VideoPlan) -> None:
+        """Follow a plan from the next pictures on."""
         self._follower.set_plan(plan)
         self._plans.put(plan)
+
+    def carry_out(self, task: Task) -> Followed:
+        """Let time pass until a task has ended and the arm has settled."""
         outcome: TaskOutcome | None = None
         begin_ns, period_ns = self._now_ns, round(self._settings.picture_period_s * 1e9)
         while outcome is None:
@@ -178,6 +195,15 @@ class _Run:
             reason=self._reason,
         )
 
+    def seen(self, frames: Mapping[str, Frame], state: RobotState) -> None:
+        """Hook: new pictures, with the joints measured in them."""
+
+    def estimated(self, velocity: JointVelocity) -> None:
+        """Hook: what has been made of them."""
+
+    def stepped(self) -> None:
+        """Hook: a step of the physics has passed."""
+
     def _arm(self) -> None:
         refusal: Refusal | None = None
         for _ in range(ARMING_NS // STEP_NS):
@@ -198,6 +224,7 @@ class _Run:
         }
         state = self._state()
         self._positions.append(state.position)
+        self.seen(frames, state)
         flow = self._follower.step(frames)
         answer = flow if isinstance(flow, Refusal) else self._invert(flow, frames, state)
         if isinstance(answer, Refusal):
@@ -206,6 +233,7 @@ class _Run:
         task_id = answer.velocity.task_id
         velocity = replace(answer.velocity, evidence=self._witness.look(frames, answer.fields, state, task_id=task_id))
         self._estimates.append(velocity)
+        self.estimated(velocity)
         self._on_their_way.append((self._now_ns + round(self._settings.latency_s * 1e9), velocity))
 
     def _invert(self, flow: FlowField, frames: Mapping[str, Frame], state: RobotState) -> Inversion | Refusal:
@@ -229,6 +257,7 @@ class _Run:
                 self._send(trajectory)
         self._now_ns += STEP_NS
         self._world.step(*self._driver.tick(self._now_ns * 1e-9))
+        self.stepped()
 
     def _send(self, trajectory: ShapedTrajectory) -> None:
         # Stamped as on the wire: with the grid time at or before now.
