@@ -26,6 +26,7 @@ from vera_planner.context import ContextBuffer
 from vera_planner.dreaming import Dreaming
 from vera_planner.planner import VideoPlanner
 from vera_planner.schedule import ReplanSchedule
+from vera_planner.verdicts import Verdicts
 from vera_sim.simulation import CONTACT_PERIOD_S, Simulation
 
 MOVING_RAD_S = 0.02
@@ -45,6 +46,8 @@ class DreamSettings:
     step_dt_s: float = 0.3
     context_len: int = 3
     replan_period_s: float = 2.0
+    max_plan_tries: int = 6
+    """The task ends when so many plans in a row are refused."""
     checks: bool = True
     """Whether plans are judged at all."""
     loop: LoopSettings = field(default_factory=LoopSettings)
@@ -90,6 +93,7 @@ class DreamRun(LoopRun):
             schedule=ReplanSchedule(period_s=settings.replan_period_s),
             step_dt_s=settings.step_dt_s,
             seed=seed,
+            verdicts=Verdicts(max_tries=settings.max_plan_tries),
         )
         self._dreaming.on_available()
         self._coming: deque[tuple[int, VideoPlan]] = deque()

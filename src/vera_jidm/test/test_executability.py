@@ -86,6 +86,21 @@ def test_a_motion_of_the_joints_is_found_and_accepted(check: PlanCheck) -> None:
     assert measures.speed_ratio.value == pytest.approx(0.25 / ROBOT.limits('velocity')[0], rel=0.3)
 
 
+@pytest.mark.parametrize('age_s', [0.6, 1.5, 3.0])
+def test_a_robot_that_waited_for_its_dream_is_asked_for_no_jump(check: PlanCheck, age_s: float) -> None:
+    verdict, at_once = check.judge(plan(GOOD), here(stamp_ns=round(age_s * S))), check.judge(plan(GOOD), here())
+    assert verdict.is_accepted and verdict.measures is not None and at_once.measures is not None
+    assert verdict.measures.jump_px.value == pytest.approx(at_once.measures.jump_px.value, abs=0.4)
+    assert verdict.measures.speed_ratio.value == pytest.approx(at_once.measures.speed_ratio.value, rel=0.3)
+
+
+def test_a_robot_that_is_on_its_way_is_judged_from_where_it_is(check: PlanCheck) -> None:
+    there = HOME + np.array([1.5 * 5, 0.8 * 5, 0, 0, 0, 0, 0]) / PX_PER_RAD
+    on_its_way = here(stamp_ns=round(1.5 * S), pictures={VIEW: GOOD[5]}, position=there)
+    measures = check.measure(plan([*GOOD[:3], *[picture(right=40)] * 2, *GOOD[5:]]), on_its_way)  # what lies behind it does not matter
+    assert measures.jump_px.value < 2.5
+
+
 def test_a_jump_is_named_with_its_frames(check: PlanCheck) -> None:
     frames = [*GOOD[:5], *(picture(right=1.5 * k + 30) for k in range(5, 13))]
     verdict = check.judge(plan(frames), here())
