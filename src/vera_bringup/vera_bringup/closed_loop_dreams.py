@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 import numpy as np
 
@@ -33,6 +34,8 @@ MOVING_RAD_S = 0.02
 """Joints faster than this, rms, count as motion."""
 MAY_REST_PX = 6.0
 """With less missing of the plan before, one that shows no motion may mean that all is done; as in jidm_node."""
+
+_SCENES = count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,7 @@ class DreamRun(LoopRun):
         self._coming: deque[tuple[int, VideoPlan]] = deque()
         self._judging: deque[tuple[int, VideoPlan]] = deque()
         self._watch = StepWatch()
+        self._scene = next(_SCENES)
         self._missing_px = float('inf')
         self._refused: list[str] = []
         self._dreams = self._dropped = self._moving = self._looks = 0
@@ -142,7 +146,8 @@ class DreamRun(LoopRun):
             return
         self._dreams += 1
         try:
-            plan = self._planner.plan(request)
+            # Every run counts its tasks from one, and a planner remembers what it saw in a task.
+            plan = replace(self._planner.plan(replace(request, task_id=self._scene)), task_id=request.task_id)
         except PlanningError as error:
             self._dreaming.on_refused(request.task_id, str(error))
             return
