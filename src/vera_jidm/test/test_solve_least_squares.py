@@ -157,7 +157,9 @@ def test_a_joint_no_picture_shows_keeps_still_when_others_are_held_by_their_boun
     blind = Rows(jacobian=jacobian, flow=rows.flow, weights=rows.weights)
     delta_q = solve(blind, bound=np.full(7, 1e-3))
     assert delta_q[6] == 0
-    assert np.count_nonzero(np.abs(delta_q) == 1e-3) >= 3
+    # At the bound to the last digits: which of them differ depends on the processor's linear algebra.
+    assert np.count_nonzero(np.isclose(np.abs(delta_q), 1e-3, rtol=1e-12, atol=0.0)) >= 3
+    assert np.abs(delta_q).max() <= 1e-3
 
 
 def test_ridge_of_each_joint_by_hand() -> None:
