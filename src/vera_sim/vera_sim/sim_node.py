@@ -166,7 +166,8 @@ class SimNode(VeraNode[SimParams]):
         while self._running:
             due = max(due + period, time.monotonic() - period)
             with self._lock:
-                stamp_ns = self.now_ns()
+                # The time of what is seen: on a busy machine the physics is behind the clock, and a picture with the clock's stamp would not fit the joints.
+                stamp_ns = min(round(self._simulation.time_s * 1e9), self.now_ns())
                 self._render_world.copy_state(self._simulation.world)
             for view in self.robot.view_names:
                 rgb = self._render_world.render(view)
