@@ -20,7 +20,7 @@ from vera_bringup.closed_loop import STEP_NS, Followed, LoopRun, LoopSettings
 from vera_bringup.task_run import Episode
 from vera_core.errors import PlanningError
 from vera_core.types import Frame, JointVelocity, RobotState, VideoPlan
-from vera_jidm.executability import Moment, PlanCheck, StepWatch
+from vera_jidm.executability import MAY_REST_PX, Moment, PlanCheck, StepWatch
 from vera_jidm.flow.dis import DisFlow
 from vera_jidm.jacobian.model import JacobianModel
 from vera_planner.context import ContextBuffer
@@ -32,8 +32,6 @@ from vera_sim.simulation import CONTACT_PERIOD_S, Simulation
 
 MOVING_RAD_S = 0.02
 """Joints faster than this, rms, count as motion."""
-MAY_REST_PX = 6.0
-"""With less missing of the plan before, one that shows no motion may mean that all is done; as in jidm_node."""
 
 _SCENES = count(1)
 

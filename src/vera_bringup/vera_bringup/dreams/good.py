@@ -14,6 +14,7 @@ from vera_bringup.dreams.sample import Sample, plan_of
 from vera_core.embodiment import Embodiment
 from vera_core.shapes import FloatArray, RgbArray
 from vera_core.types import Frame
+from vera_jidm.executability import MAY_REST_PX
 from vera_planner.planner import PlanRequest, VideoPlanner
 from vera_planner.prompts import TRAIN_WORDINGS
 from vera_sim.clips import STEP_DT_S, clip_target, make_motion_clip
@@ -24,8 +25,6 @@ from vera_sim.world import World
 GOOD = ('dream from rest', 'dream in mid motion', 'dream near the goal', 'expert film', 'random film')
 HORIZON = 20
 """Frames of a film at most: as many as the embedded planner dreams."""
-MAY_REST_PX = 6.0
-"""As in jidm_node."""
 LATEST_S = 0.6
 """The newest real picture is up to this much newer than the one the dream begins with, s: the time it took to dream."""
 

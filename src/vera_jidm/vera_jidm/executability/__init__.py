@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from vera_jidm.executability.calibration import Calibration, load_calibration
-from vera_jidm.executability.check import Moment, PlanCheck, Verdict
+from vera_jidm.executability.check import MAY_REST_PX, Moment, PlanCheck, Verdict
 from vera_jidm.executability.inspection import Inspection, Judged, StepWatch, WatchSettings
 from vera_jidm.executability.measures import PlanMeasures
 
 __all__ = [
+    'MAY_REST_PX',
     'Calibration',
     'Inspection',
     'Judged',

@@ -24,6 +24,8 @@ from vera_jidm.jacobian.model import JacobianModel
 
 FIELD_EVERY = 7
 """The field is evaluated anew after so many steps: it takes as long as the flow of five."""
+MAY_REST_PX = 6.0
+"""With less than this missing of the plan before, in the same task, one that shows no motion may mean that all is done; see `Moment.may_rest`."""
 SHORTEST_S = 0.1
 """The first step is given at least this long, s."""
 
@@ -84,6 +86,7 @@ class PlanCheck:
 
     def measure(self, plan: VideoPlan, moment: Moment) -> PlanMeasures:
         """Return the figures of a plan; see `judge`."""
+        _check_fit(plan, moment)
         begin_s = self._begin_s(plan, moment)
         first = int(np.clip(int(begin_s / plan.step_dt_s) + 1, 1, plan.horizon))
         films = {view: _film(plan, view, first, moment) for view in plan.frames}
@@ -130,21 +133,23 @@ class PlanCheck:
         """
         age_s = (moment.stamp_ns - plan.stamp_ns) * 1e-9
         due_s = min(max(age_s, 0.0), plan.duration_s)
-        seen = {view: moment.pictures[view] for view in plan.frames if view in moment.pictures}
-        fits = all(view in seen and seen[view].shape == planned.shape[1:] for view, planned in plan.frames.items())
-        return entry_s(plan, seen, due_s, self._estimator) if fits else due_s  # what does not fit is refused below, in words
+        return entry_s(plan, moment.pictures, due_s, self._estimator)
+
+
+def _check_fit(plan: VideoPlan, moment: Moment) -> None:
+    for view, planned in plan.frames.items():
+        if view not in moment.pictures:
+            raise ShapeError(f'plan {plan.plan_id} shows view {view} but there is no picture of it; check the camera topic')
+        real = moment.pictures[view]
+        if real.shape != planned.shape[1:]:
+            raise ShapeError(
+                f'plan {plan.plan_id} shows view {view} at {planned.shape[2]}x{planned.shape[1]} px but pictures are {real.shape[1]}x{real.shape[0]} px'
+            )
 
 
 def _film(plan: VideoPlan, view: str, first: int, moment: Moment) -> list[RgbArray]:
     """Return the real picture and the planned ones from frame `first` on."""
-    if view not in moment.pictures:
-        raise ShapeError(f'plan {plan.plan_id} shows view {view} but there is no picture of it; check the camera topic')
-    real, planned = moment.pictures[view], plan.frames[view]
-    if real.shape != planned.shape[1:]:
-        raise ShapeError(
-            f'plan {plan.plan_id} shows view {view} at {planned.shape[2]}x{planned.shape[1]} px but pictures are {real.shape[1]}x{real.shape[0]} px'
-        )
-    return [real, *planned[first:]]
+    return [moment.pictures[view], *plan.frames[view][first:]]
 
 
 def _worst(name: str, entries: list[Worst]) -> Worst:

@@ -17,6 +17,7 @@ from vera_core.priority import BACKGROUND
 from vera_core.ros.messages import duration_from_s, from_ns, plan_from_msg, to_ns
 from vera_core.types import JointVelocity
 from vera_jidm.executability import (
+    MAY_REST_PX,
     Calibration,
     Inspection,
     Judged,
@@ -33,8 +34,6 @@ from vera_msgs.msg import PlanVerdict, VideoPlan
 
 LONGEST = 16
 """Plans that wait to be judged; of more the oldest are forgotten."""
-MAY_REST_PX = 6.0
-"""With less than this missing of the plan before, a plan that shows no motion is no fault, px."""
 
 
 class PlanInspector:
