@@ -34,8 +34,8 @@ from sensor_msgs.msg import Image, JointState
 from vera_core.embodiment import load_embodiment
 from vera_core.imaging import to_working_size
 from vera_core.ros.alive import AliveWatch
+from vera_core.ros.lean_executor import LeanExecutor
 from vera_core.ros.messages import from_ns, image_from_rgb, plan_to_msg, to_ns
-from vera_core.ros.node import make_executor
 from vera_core.ros.qos import PLAN, SENSOR, STREAM
 from vera_core.types import VideoPlan
 from vera_msgs.msg import JointVelocityEstimate
@@ -156,7 +156,7 @@ class Feeder(Node):
 def measure(film: Film, picture_hz: float, seconds: float, folder: Path) -> tuple[Feeder, list[dict[str, Any]]]:
     """Run both nodes for a while; returns what was sent and received and the stage times of every estimate."""
     rclpy.init()
-    feeder, executor = Feeder(film, picture_hz), make_executor('single')
+    feeder, executor = Feeder(film, picture_hz), LeanExecutor()
     executor.add_node(feeder)
     logs = {node: folder / f'{node}-{picture_hz:g}.json' for node in NODES}
     children = [subprocess.Popen([sys.executable, __file__, '--node', node, '--log', str(log)]) for node, log in logs.items()]

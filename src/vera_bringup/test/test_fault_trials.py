@@ -14,18 +14,10 @@ FEW = ('camera-unplugged', 'joints-shuffled', 'joints-reordered', 'estimates-nan
 BUSY_S = 0.2
 """On a machine that does other things too, rest may be this much later than the benchmark allows, s."""
 
-LATE, TRIES = 'held: no usable velocity estimate for 0.', 3
-"""A harmless fault must not hold the arm; an estimate that a busy machine made late is not the fault's doing, so it is tried again."""
-
 
 @pytest.mark.parametrize('trial', [trial for trial in TRIALS['relay'] if trial.name in FEW], ids=lambda trial: trial.name)
 def test_a_fault_is_told_and_the_arm_rests(relayed, trial):
     row = trial.run(relayed)
-    for _ in range(TRIES - 1):
-        if not row.problem.startswith(LATE):
-            break
-        relayed.spoil('')
-        row = trial.run(relayed)
     relayed.spoil('')
     if row.bound_s is not None and row.rest_s is not None and row.bound_s < row.rest_s <= row.bound_s + BUSY_S:
         assert ';' not in row.problem, row

@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
 
 from vera_bringup.evaluate import EvaluationRequest, draw_episodes
 from vera_bringup.false_stops import GoodEpisode, Hold, Kind, holds_in, summarise
-from vera_bringup.soak import SoakReport, growth, private_mb, soak
+from vera_bringup.process_figures import private_mb, waited_s
+from vera_bringup.soak import SoakReport, growth, soak
 from vera_control.safety import Reason, SafetyState
 from vera_msgs.msg import SafetyStatus
 
@@ -33,7 +37,13 @@ def report_with(**values: object) -> SoakReport:
 
 
 def test_a_good_run_has_no_complaints_and_plain_figures():
-    report = report_with(memory_mb={'flow_node': [80.0] * 40}, rest_s=[0.2, 0.3], rates_hz=[100.0, 99.0], outcomes=['succeeded', 'stopped'])
+    report = report_with(
+        memory_mb={'flow_node': [80.0] * 40},
+        rest_s=[0.2, 0.3],
+        rates_hz=[100.0, 99.0],
+        waiting_shares=[0.0, 0.3],
+        outcomes=['succeeded', 'stopped'],
+    )
     assert report.complaints() == []
     plain = report.as_dict()
     assert (plain['tasks'], plain['succeeded'], plain['stops'], plain['longest_rest_s']) == (2, 1, 2, 0.3)
@@ -45,7 +55,7 @@ def test_a_good_run_has_no_complaints_and_plain_figures():
     [
         ({'memory_mb': {'flow_node': [80.0 + second for second in range(40)]}}, 'flow_node grew from 94.5 to 114.5 MB'),
         ({'rest_s': [0.2, 0.9]}, 'a stop took 0.90 s to rest'),
-        ({'rates_hz': [100.0, 100.0, 70.0]}, 'joint states came 70 times a second, usually 100'),
+        ({'rates_hz': [100.0, 100.0, 70.0], 'waiting_shares': [0.0, 0.1, 0.4]}, 'joint states came 70 times a second, usually 100'),
         ({'violations': 2}, '2 commands outside a limit'),
         ({'faults': ['sim_node ended by itself']}, 'sim_node ended by itself'),
     ],
@@ -145,6 +155,26 @@ def test_good_episodes_are_counted_with_and_without_false_stops():
     report = report_with(good=good)
     assert report.complaints() == ['episode 7, in which nothing was wrong, was stopped for good: said']
     assert report.as_dict()['good']['episodes'] == 4 and report.as_dict()['good_episodes'][1]['holds'][0]['seconds'] == 0.2
+
+
+def test_a_rate_that_fell_because_the_simulator_had_no_processor_is_not_the_stacks():
+    assert report_with(rates_hz=[100.0, 100.0, 70.0], waiting_shares=[0.0, 0.1, 0.6]).complaints() == []
+
+
+def test_the_time_a_process_waits_for_a_processor_grows_while_others_keep_it():
+    ours = [subprocess.Popen([sys.executable, '-c', 'while True: pass']) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        time.sleep(0.3)
+        before = waited_s(ours[0].pid)
+        time.sleep(1.0)
+        after = waited_s(ours[0].pid)
+    finally:
+        for process in ours:
+            process.kill()
+            process.wait()
+    assert before is not None and after is not None
+    assert 0.2 < after - before < 1.5  # one half of the time of each is another's
+    assert waited_s(ours[0].pid) is None
 
 
 @pytest.mark.e2e

@@ -15,10 +15,11 @@ from vera_bringup.recording.event_files import EventFiles, default_folder
 from vera_bringup.recording.lanes import Item
 from vera_bringup.recording.params import BlackBoxParams
 from vera_bringup.recording.pictures import PictureFormat
-from vera_bringup.recording.tap import Tap
+from vera_bringup.recording.tap import TAKE_S, Tap
 from vera_bringup.recording.topics import Topic, chosen, default_topics
 from vera_control.wire import safety_from_msg
 from vera_core.errors import ConfigError, VeraError, nearest_name_hint
+from vera_core.ros.bunched import Arrival
 from vera_core.ros.node import VeraNode, run
 from vera_core.ros.raw import read_raw
 from vera_msgs.msg import SafetyStatus
@@ -55,7 +56,8 @@ class BlackBoxNode(VeraNode[BlackBoxParams]):
         self._looked_s = 0.0
         self._uses_sim_time = bool(self.get_parameter('use_sim_time').value)
         every = default_topics(self.robot, [name for name in params.watched_nodes if name])
-        self._tap = Tap(self, chosen(every, without=NOT_HEARD), self._on_message, tells_sending=False)
+        self._tap = Tap(self, chosen(every, without=NOT_HEARD), self._on_message)
+        self.create_timer(TAKE_S, self._tap.take)
         self.create_timer(PERIOD_S, self._look)
 
     def close(self) -> None:
@@ -65,10 +67,9 @@ class BlackBoxNode(VeraNode[BlackBoxParams]):
             self._write(event)
         self._files.finish()
 
-    def _on_message(self, topic: Topic, data: bytes, publish_ns: int) -> None:
-        # The system's clock is ten times cheaper than the node's, and three hundred messages come every second.
-        now_ns = self.now_ns() if self._uses_sim_time else time.time_ns()
-        self._memory.put(Item(topic, data, now_ns, publish_ns))
+    def _on_message(self, topic: Topic, arrival: Arrival) -> None:
+        data, now_ns = arrival.message, self.now_ns() if self._uses_sim_time else arrival.arrived_ns
+        self._memory.put(Item(topic, data, now_ns, arrival.sent_ns))
         if topic.name == self._status_topic and self.is_active:
             try:
                 report = safety_from_msg(read_raw(data, SafetyStatus))
@@ -103,7 +104,7 @@ class BlackBoxNode(VeraNode[BlackBoxParams]):
 
 def main() -> int:
     """Run the node."""
-    return run(BlackBoxNode, executor='events')
+    return run(BlackBoxNode)
 
 
 if __name__ == '__main__':

@@ -138,9 +138,10 @@ def _running_graph() -> Iterator[Finding]:
 def _dds() -> str:
     """Send one message from one participant to another."""
     from rclpy.context import Context
-    from rclpy.executors import SingleThreadedExecutor
     from rclpy.node import Node
     from std_msgs.msg import String
+
+    from vera_core.ros.lean_executor import LeanExecutor
 
     context = Context()
     context.init(args=[])
@@ -149,7 +150,7 @@ def _dds() -> str:
         talker, listener = (Node(f'vera_doctor_{role}', context=context, start_parameter_services=False) for role in ('talker', 'listener'))
         listener.create_subscription(String, 'vera_doctor', lambda _: arrived.set(), 1)
         publisher = talker.create_publisher(String, 'vera_doctor', 1)
-        executor = SingleThreadedExecutor(context=context)
+        executor = LeanExecutor(context=context)
         executor.add_node(listener)
         for _ in range(50):
             publisher.publish(String(data='hello'))

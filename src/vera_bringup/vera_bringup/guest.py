@@ -13,13 +13,13 @@ from typing import Any, Self
 
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from vera_bringup.asking import Asker, SessionError
 from vera_core.ros.alive import AliveWatch
+from vera_core.ros.lean_executor import LeanExecutor
 
 
 class NotActiveError(SessionError):
@@ -38,7 +38,7 @@ class Guest:
         self._changed = threading.Condition()
         self._watch: AliveWatch | None = None
         self._running = True
-        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor = LeanExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._asker = Asker(self._executor, self.last_words, lambda name: self._watch is not None and name in self._watch.lost)
         self._thread = threading.Thread(target=self._spin, name='session', daemon=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from vera_core.diagnostics import Level
 from vera_core.ros.diagnostics import PERIOD_S, PREFIX, TOPIC
+from vera_core.ros.lean_executor import LeanExecutor
 
 LISTEN_S = 2.5 * PERIOD_S
 """Long enough to find the nodes and to hear each one of them."""
@@ -52,7 +52,7 @@ def listen(seconds: float = LISTEN_S) -> tuple[NodeHealth, ...]:
     try:
         node = Node('vera_doctor', context=context, start_parameter_services=False, enable_rosout=False)
         node.create_subscription(DiagnosticArray, TOPIC, received, 100)
-        executor = SingleThreadedExecutor(context=context)
+        executor = LeanExecutor(context=context)
         executor.add_node(node)
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:

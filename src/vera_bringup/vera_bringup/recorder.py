@@ -13,6 +13,9 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 
+from vera_core.ros.bunched import Arrival, NobodyWaits, drain, raw_subscription
+
+TAKE_S = 0.05
 MessageT = TypeVar('MessageT')
 
 
@@ -21,7 +24,7 @@ class Recorded(Generic[MessageT]):
     """One message and when it arrived."""
 
     arrival_ns: int
-    """Clock of the recording node, ns."""
+    """Clock of the system, ns."""
     message: MessageT
 
 
@@ -35,28 +38,29 @@ class Recorder:
             node: The node to subscribe with.
             topics: Topic to message type and quality of service.
         """
-        self._clock = node.get_clock()
         self._types = {topic: message_type for topic, (message_type, _) in topics.items()}
-        self._raw: dict[str, list[tuple[int, bytes]]] = {topic: [] for topic in topics}
+        self._raw: dict[str, list[Arrival]] = {topic: [] for topic in topics}
         self._lock = threading.Lock()
         self._recording = False
-        for topic, (message_type, qos) in topics.items():
-            node.create_subscription(
-                message_type,
-                topic,
-                lambda raw, topic=topic: self._keep(topic, raw),
-                qos,
-                raw=True,
-            )
+        group = NobodyWaits()
+        self._subscriptions = {topic: raw_subscription(node, kind, topic, profile, group) for topic, (kind, profile) in topics.items()}
+        node.create_timer(TAKE_S, self._take)
 
-    def _keep(self, topic: str, raw: bytes) -> None:
+    def _take(self) -> None:
         with self._lock:
+            self._drain()
+
+    def _drain(self) -> None:
+        """Take what has come; to be called with the lock."""
+        for topic, subscription in self._subscriptions.items():
+            arrivals = drain(subscription)
             if self._recording:
-                self._raw[topic].append((self._clock.now().nanoseconds, raw))
+                self._raw[topic] += arrivals
 
     def start(self) -> None:
         """Forget what was kept and keep from now on."""
         with self._lock:
+            self._drain()
             for kept in self._raw.values():
                 kept.clear()
             self._recording = True
@@ -64,6 +68,7 @@ class Recorder:
     def stop(self) -> None:
         """Keep nothing more; what was kept stays until the next `start`."""
         with self._lock:
+            self._drain()
             self._recording = False
 
     @property
@@ -74,17 +79,20 @@ class Recorder:
     def count(self, topic: str) -> int:
         """Return how many messages of a topic are kept."""
         with self._lock:
+            self._drain()
             return len(self._raw[topic])
 
     def newest(self, topic: str) -> Any:
         """Return the newest kept message of a topic, None when there is none."""
         with self._lock:
-            raw = self._raw[topic][-1][1] if self._raw[topic] else None
-        return None if raw is None else deserialize_message(raw, self._types[topic])
+            self._drain()
+            newest = self._raw[topic][-1] if self._raw[topic] else None
+        return None if newest is None else deserialize_message(newest.message, self._types[topic])
 
     def messages(self, topic: str) -> Iterator[Recorded[Any]]:
         """Decode the kept messages of one topic, oldest first."""
         with self._lock:
+            self._drain()
             kept = list(self._raw[topic])
-        for arrival_ns, raw in kept:
-            yield Recorded(arrival_ns, deserialize_message(raw, self._types[topic]))
+        for arrival in kept:
+            yield Recorded(arrival.arrived_ns, deserialize_message(arrival.message, self._types[topic]))

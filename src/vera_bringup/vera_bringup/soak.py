@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from rclpy.qos import QoSProfile
 
 from vera_bringup.asking import SessionError
 from vera_bringup.false_stops import REST_RAD_S, GoodEpisode, holds_in, summarise
+from vera_bringup.process_figures import private_mb, waited_s
 from vera_bringup.session import Session
 from vera_bringup.statistics import median
 from vera_bringup.task_run import Episode, EpisodeRow, run_task, topics_for_figures
@@ -34,16 +34,10 @@ REST_WITHIN_S = 0.5
 MOVING_RAD_S = 0.12
 STOP_EVERY = 4
 WATCH_S = 1.5
-
-
-def private_mb(pid: int) -> float | None:
-    """Return the memory that is a process's own, MB (RssAnon of Linux, shared memory of the middleware left out); None when it is gone."""
-    try:
-        text = Path(f'/proc/{pid}/status').read_text(encoding='utf-8')
-    except OSError:
-        return None
-    found = [line.split()[1] for line in text.splitlines() if line.startswith('RssAnon')]
-    return int(found[0]) / 1024 if found else None
+STEADY_SHARE = 0.8
+"""Joint states of a task below this share of the usual rate are a complaint."""
+STARVED_SHARE = 0.5
+"""Unless the simulator's threads waited for a processor for this share of the task's time: it is then the machine that has no time, not the stack."""
 
 
 def growth(times_s: Sequence[float], sizes: Sequence[float]) -> tuple[float, float] | None:
@@ -81,6 +75,8 @@ class SoakReport:
     """Joint states per second, of every task."""
     estimates_hz: list[float] = field(default_factory=list)
     """Joint velocity estimates per second of motion, of every task."""
+    waiting_shares: list[float] = field(default_factory=list)
+    """For what share of every task's time the simulator's threads were ready and had no processor, all together."""
     outcomes: list[str] = field(default_factory=list)
     """How every task ended, those that were stopped among them."""
     good: list[GoodEpisode] = field(default_factory=list)
@@ -116,7 +112,11 @@ class SoakReport:
         words += [f'a stop took {rest:.2f} s to rest (at most {REST_WITHIN_S} s)' for rest in self.rest_s if rest > REST_WITHIN_S]
         usual = median(self.rates_hz)
         if usual:
-            words += [f'joint states came {rate:.0f} times a second, usually {usual:.0f}' for rate in self.rates_hz if rate < 0.8 * usual]
+            words += [
+                f'joint states came {rate:.0f} times a second, usually {usual:.0f}'
+                for rate, waiting in zip(self.rates_hz, self.waiting_shares, strict=True)
+                if rate < STEADY_SHARE * usual and waiting < STARVED_SHARE
+            ]
         if self.violations:
             words.append(f'{self.violations} commands outside a limit')
         latched = [(episode, hold) for episode in self.good for hold in episode.holds if hold.is_latched]
@@ -137,6 +137,7 @@ class SoakReport:
             'longest_rest_s': max(self.rest_s, default=None),
             'joint_states_hz': [min(self.rates_hz, default=None), median(self.rates_hz), max(self.rates_hz, default=None)],
             'estimates_hz': [min(self.estimates_hz, default=None), median(self.estimates_hz), max(self.estimates_hz, default=None)],
+            'waiting_share': [min(self.waiting_shares, default=None), median(self.waiting_shares), max(self.waiting_shares, default=None)],
             'violations': self.violations,
             'late_commands': self.late_commands,
             'late_ticks': self.late_ticks,
@@ -170,6 +171,7 @@ def soak(
     for number, episode in enumerate(episodes):
         if time.monotonic() - begin > seconds:
             break
+        mark = (time.monotonic(), waited_s(pids['sim_node']) or 0.0)
         try:
             if number % STOP_EVERY == STOP_EVERY - 1:
                 _stopped_task(session, episode, prepare, report)
@@ -180,7 +182,7 @@ def soak(
                 report.violations += row.total_violations
                 report.late_commands += row.late_commands
                 report.late_ticks += row.late_ticks
-            _rates(session, report)
+            _rates(session, report, since=mark, waited=waited_s(pids['sim_node']) or 0.0)
         except SessionError as error:
             report.faults.append(f'task {number}: {error}')
         report.faults += [death.text for death in processes.new_deaths()]
@@ -227,8 +229,11 @@ def rest_after_s(session: Session, since_ns: int) -> float:
     return (max(moving_ns) - since_ns) * 1e-9
 
 
-def _rates(session: Session, report: SoakReport) -> None:
+def _rates(session: Session, report: SoakReport, *, since: tuple[float, float], waited: float) -> None:
+    begin_s, waited_before = since
     for topic, rates in ((session.robot.driver.joint_states_topic, report.rates_hz), ('joint_velocity', report.estimates_hz)):
         stamps = [recorded.arrival_ns for recorded in session.recorder.messages(topic)]
         if len(stamps) > 10:
             rates.append((len(stamps) - 1) / ((stamps[-1] - stamps[0]) * 1e-9))
+            if rates is report.rates_hz:
+                report.waiting_shares.append((waited - waited_before) / (time.monotonic() - begin_s))

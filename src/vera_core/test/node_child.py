@@ -31,4 +31,4 @@ class Ticker(VeraNode[Params]):
 
 
 if __name__ == '__main__':
-    sys.exit(run(Ticker, executor=sys.argv[1]))
+    sys.exit(run(Ticker))

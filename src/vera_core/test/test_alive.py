@@ -12,7 +12,7 @@ import rclpy
 from rclpy.node import Node
 
 from vera_core.ros.alive import AliveBeacon, AliveWatch
-from vera_core.ros.node import make_executor
+from vera_core.ros.lean_executor import LeanExecutor
 
 pytestmark = pytest.mark.ros
 CHILD = str(Path(__file__).with_name('alive_child.py'))
@@ -27,10 +27,10 @@ class Events:
         return [(name, alive) for name, alive, _ in self.seen]
 
 
-@pytest.fixture(params=['events', 'single'])
-def events(ros, request):
+@pytest.fixture
+def events(ros):
     node = Node('watcher', namespace='vera')
-    executor = make_executor(request.param)
+    executor = LeanExecutor()
     executor.add_node(node)
     events = Events(node)
 

@@ -20,7 +20,7 @@ from std_msgs.msg import Header
 
 from vera_core.ros.alive import AliveWatch
 from vera_core.ros.diagnostics import clash
-from vera_core.ros.node import make_executor
+from vera_core.ros.lean_executor import LeanExecutor
 from vera_core.ros.qos import SENSOR, STATUS, STREAM
 
 pytestmark = pytest.mark.ros
@@ -48,7 +48,7 @@ class Bench(Node):
         self._change = self.create_client(ChangeState, 'copier/change_state')
         self._get = self.create_client(GetState, 'copier/get_state')
         self.create_timer(0.05, self._film)
-        self.executor_ = make_executor('single')
+        self.executor_ = LeanExecutor()
         self.executor_.add_node(self)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:

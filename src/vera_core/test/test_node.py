@@ -19,10 +19,9 @@ def wait_for(done, timeout_s=20.0):
     return done()
 
 
-@pytest.mark.parametrize('executor', ['events', 'single', 'multi'])
 @pytest.mark.parametrize('sign', [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_a_node_cleanly(spawn, executor, sign):
-    child = spawn(CHILD, executor)
+def test_signal_ends_a_node_cleanly(spawn, sign):
+    child = spawn(CHILD)
     assert wait_for(lambda: 'ticking' in child.log.read_text()), child.log.read_text()
     child.send_signal(sign)
     assert child.wait(timeout=5) == 0
@@ -45,7 +44,7 @@ def test_signal_ends_a_node_cleanly(spawn, executor, sign):
     ],
 )
 def test_bad_start_ends_with_one_sentence(spawn, setting, text):
-    child = spawn(CHILD, 'events', '--ros-args', '-p', setting)
+    child = spawn(CHILD, '--ros-args', '-p', setting)
     assert child.wait(timeout=30) == 2
     log = child.log.read_text()
     assert text in log

@@ -22,8 +22,8 @@ from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import Image, JointState  # noqa: E402
 
 from vera_core.ros.alive import AliveWatch  # noqa: E402
+from vera_core.ros.lean_executor import LeanExecutor  # noqa: E402
 from vera_core.ros.messages import flow_to_msg, from_ns, image_from_rgb, plan_to_msg, to_ns  # noqa: E402
-from vera_core.ros.node import make_executor  # noqa: E402
 from vera_core.ros.pictures import float_image  # noqa: E402
 from vera_core.ros.qos import PLAN, SENSOR, STREAM  # noqa: E402
 from vera_msgs.msg import FlowField, JointVelocityEstimate  # noqa: E402
@@ -108,7 +108,7 @@ class Bench(Node):
 @pytest.fixture
 def bench(ros):
     node = Bench()
-    executor = make_executor('single')
+    executor = LeanExecutor()
     executor.add_node(node)
 
     def until(done, timeout_s=20.0):

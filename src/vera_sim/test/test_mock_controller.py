@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vera_core.embodiment import load_embodiment
-from vera_sim.joint_trajectory import JointTrajectory, Motion, cubic, linear, quintic
+from vera_sim.joint_trajectory import JointTrajectory, Motion, Segment
 from vera_sim.mock_controller import MockController
 
 ROBOT = load_embodiment('panda')
@@ -152,21 +152,21 @@ def test_segments_pass_what_is_given_at_both_ends() -> None:
     rng = np.random.default_rng(0)
     begin, end = (Motion(*rng.normal(size=(3, 4))) for _ in range(2))
     for segment, fields in (
-        (linear, ('position',)),
-        (cubic, ('position', 'velocity')),
-        (quintic, ('position', 'velocity', 'acceleration')),
+        (Segment.linear, ('position',)),
+        (Segment.cubic, ('position', 'velocity')),
+        (Segment.quintic, ('position', 'velocity', 'acceleration')),
     ):
         for state, elapsed in ((begin, 0.0), (end, 0.3)):
-            there = segment(begin, end, 0.3, elapsed)
+            there = segment(begin, end, 0.3).at(elapsed)
             for field in fields:
                 np.testing.assert_allclose(getattr(there, field), getattr(state, field), atol=1e-9)
 
 
-@pytest.mark.parametrize('segment', [linear, cubic, quintic])
+@pytest.mark.parametrize('segment', [Segment.linear, Segment.cubic, Segment.quintic])
 def test_velocity_and_acceleration_are_the_slopes_of_position_and_velocity(segment: Any) -> None:
     rng, h = np.random.default_rng(1), 1e-6
     begin, end = (Motion(*rng.normal(size=(3, 4))) for _ in range(2))
-    low, mid, high = (segment(begin, end, 0.3, 0.1 + d) for d in (-h, 0.0, h))
+    low, mid, high = (segment(begin, end, 0.3).at(0.1 + d) for d in (-h, 0.0, h))
     np.testing.assert_allclose((high.position - low.position) / (2 * h), mid.velocity, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose((high.velocity - low.velocity) / (2 * h), mid.acceleration, rtol=1e-6, atol=1e-6)
 

@@ -8,7 +8,7 @@ The simulated robot's driver and the stand-in for joint_trajectory_controller bo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,6 +33,58 @@ class Motion:
         return cls(np.array(position, dtype=np.float64), np.zeros(len(position)), np.zeros(len(position)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """The way between two points: a polynomial of time since the first of them, s, for every joint."""
+
+    coefficients: FloatArray
+    """Of 1, t, ... t⁵, shape (6, n)."""
+
+    @classmethod
+    def linear(cls, begin: Motion, end: Motion, duration_s: float) -> Segment:
+        """Straight line between two positions: the velocity jumps at every point."""
+        return cls._of(begin.position, (end.position - begin.position) / duration_s)
+
+    @classmethod
+    def cubic(cls, begin: Motion, end: Motion, duration_s: float) -> Segment:
+        """Third-order segment through position and velocity at both ends: the acceleration jumps at every point."""
+        h, gap = duration_s, end.position - begin.position
+        c2 = (3 * gap - (2 * begin.velocity + end.velocity) * h) / h**2
+        c3 = (-2 * gap + (begin.velocity + end.velocity) * h) / h**3
+        return cls._of(begin.position, begin.velocity, c2, c3)
+
+    @classmethod
+    def quintic(cls, begin: Motion, end: Motion, duration_s: float) -> Segment:
+        """Fifth-order segment through position, velocity and acceleration at both ends."""
+        h, v0, a0, v1, a1 = duration_s, begin.velocity, begin.acceleration, end.velocity, end.acceleration
+        gap = end.position - begin.position
+        c3 = (20 * gap - (8 * v1 + 12 * v0) * h - (3 * a0 - a1) * h**2) / (2 * h**3)
+        c4 = (-30 * gap + (14 * v1 + 16 * v0) * h + (3 * a0 - 2 * a1) * h**2) / (2 * h**4)
+        c5 = (12 * gap - 6 * (v1 + v0) * h + (a1 - a0) * h**2) / (2 * h**5)
+        return cls._of(begin.position, v0, a0 / 2, c3, c4, c5)
+
+    @classmethod
+    def _of(cls, *coefficients: FloatArray) -> Segment:
+        rows = np.zeros((6, len(coefficients[0])))
+        rows[: len(coefficients)] = coefficients
+        return cls(rows)
+
+    def at(self, elapsed_s: float) -> Motion:
+        """Return the motion at a time since the first point, s."""
+        t = elapsed_s
+        powers = (
+            (1.0, t, t**2, t**3, t**4, t**5),
+            (0.0, 1.0, 2 * t, 3 * t**2, 4 * t**3, 5 * t**4),
+            (0.0, 0.0, 2.0, 6 * t, 12 * t**2, 20 * t**3),
+        )
+        position, velocity, acceleration = np.array(powers) @ self.coefficients
+        return Motion(position, velocity, acceleration)
+
+    def positions(self, elapsed_s: FloatArray) -> FloatArray:
+        """Return the positions at many times, shape (K,), s: shape (K, n), rad."""
+        return np.asarray(np.vander(elapsed_s, 6, increasing=True) @ self.coefficients)
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class JointTrajectory:
     """A trajectory message: what it says, joints in the order of its names."""
@@ -46,6 +98,8 @@ class JointTrajectory:
     """Shape (P, n), rad/s; None when the message gives none: points are joined by straight lines."""
     accelerations: FloatArray | None = None
     """Shape (P, n), rad/s²; None when the message gives none: points are joined by cubics."""
+    _segments: dict[int, Segment] = field(default_factory=dict, init=False, repr=False)
+    """By the row of their end: a driver looks at each many times."""
 
     def in_order(self, joint_names: Sequence[str]) -> JointTrajectory:
         """Return the same with the joints in another order; the names must have been checked."""
@@ -74,8 +128,9 @@ class JointTrajectory:
         if elapsed_s >= self.times[-1]:
             return self.point(-1)
         row = int(np.searchsorted(self.times, elapsed_s, side='right'))
-        begin, begin_s = (self.point(row - 1), float(self.times[row - 1])) if row else (before, before_s)
-        return self._join(begin, self.point(row), float(self.times[row]) - begin_s, elapsed_s - begin_s)
+        if row == 0:
+            return self._join(before, self.point(0), float(self.times[0]) - before_s).at(elapsed_s - before_s)
+        return self._segment(row).at(elapsed_s - float(self.times[row - 1]))
 
     def ticks(self, tick_s: float) -> FloatArray:
         """Return the positions every `tick_s` from the first point's time to the last one's, shape (K, n), rad: what a driver goes through.
@@ -84,16 +139,21 @@ class JointTrajectory:
         """
         times = np.arange(float(self.times[0]), float(self.times[-1]), tick_s)
         rows = np.searchsorted(self.times, times, side='right')
-        parts = []
-        for row in np.unique(rows):
-            since_s = (times[rows == row] - self.times[row - 1])[:, None]
-            parts.append(self._join(self.point(row - 1), self.point(row), float(self.times[row] - self.times[row - 1]), since_s).position)
+        parts = [self._segment(int(row)).positions(times[rows == row] - self.times[row - 1]) for row in np.unique(rows)]
         return np.concatenate(parts) if parts else np.array(self.positions[:1])
 
-    def _join(self, begin: Motion, end: Motion, duration_s: float, elapsed_s: float | FloatArray) -> Motion:
+    def _segment(self, row: int) -> Segment:
+        """Return the way from the point before to a point, row >= 1."""
+        segment = self._segments.get(row)
+        if segment is None:
+            segment = self._join(self.point(row - 1), self.point(row), float(self.times[row] - self.times[row - 1]))
+            self._segments[row] = segment
+        return segment
+
+    def _join(self, begin: Motion, end: Motion, duration_s: float) -> Segment:
         if self.velocities is None:
-            return linear(begin, end, duration_s, elapsed_s)
-        return cubic(begin, end, duration_s, elapsed_s) if self.accelerations is None else quintic(begin, end, duration_s, elapsed_s)
+            return Segment.linear(begin, end, duration_s)
+        return (Segment.cubic if self.accelerations is None else Segment.quintic)(begin, end, duration_s)
 
 
 def check(
@@ -133,35 +193,3 @@ def check(
     if ended_s is not None and ended_s > 0:
         return Refusal('ended', f'the trajectory ended {ended_s:.3f} s ago; check the clocks of sender and driver')
     return None
-
-
-def linear(begin: Motion, end: Motion, duration_s: float, elapsed_s: float | FloatArray) -> Motion:
-    """Straight line between two positions: the velocity jumps at every point."""
-    slope = (end.position - begin.position) / duration_s
-    return Motion(begin.position + slope * elapsed_s, slope, np.zeros_like(slope))
-
-
-def cubic(begin: Motion, end: Motion, duration_s: float, elapsed_s: float | FloatArray) -> Motion:
-    """Third-order segment through position and velocity at both ends: the acceleration jumps at every point."""
-    h, t = duration_s, elapsed_s
-    gap = end.position - begin.position
-    c2 = (3 * gap - (2 * begin.velocity + end.velocity) * h) / h**2
-    c3 = (-2 * gap + (begin.velocity + end.velocity) * h) / h**3
-    return Motion(
-        begin.position + t * (begin.velocity + t * (c2 + t * c3)), begin.velocity + t * (2 * c2 + t * 3 * c3), 2 * c2 + t * 6 * c3
-    )
-
-
-def quintic(begin: Motion, end: Motion, duration_s: float, elapsed_s: float | FloatArray) -> Motion:
-    """Fifth-order segment through position, velocity and acceleration at both ends."""
-    h, t = duration_s, elapsed_s
-    v0, a0, v1, a1 = begin.velocity, begin.acceleration, end.velocity, end.acceleration
-    gap = end.position - begin.position
-    c3 = (20 * gap - (8 * v1 + 12 * v0) * h - (3 * a0 - a1) * h**2) / (2 * h**3)
-    c4 = (-30 * gap + (14 * v1 + 16 * v0) * h + (3 * a0 - 2 * a1) * h**2) / (2 * h**4)
-    c5 = (12 * gap - 6 * (v1 + v0) * h + (a1 - a0) * h**2) / (2 * h**5)
-    return Motion(
-        begin.position + t * (v0 + t * (a0 / 2 + t * (c3 + t * (c4 + t * c5)))),
-        v0 + t * (a0 + t * (3 * c3 + t * (4 * c4 + t * 5 * c5))),
-        a0 + t * (6 * c3 + t * (12 * c4 + t * 20 * c5)),
-    )

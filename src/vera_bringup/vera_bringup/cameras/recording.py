@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rich.console import Console
 from sensor_msgs.msg import Image, JointState
@@ -20,6 +19,7 @@ from vera_bringup.cameras.board import Board, BoardView
 from vera_bringup.cameras.commands import JOINTS_FILE
 from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError, ShapeError
+from vera_core.ros.lean_executor import LeanExecutor
 from vera_core.ros.messages import rgb_from_image, robot_state_from_joint_state
 from vera_core.ros.qos import SENSOR
 from vera_core.shapes import FloatArray, RgbArray
@@ -72,7 +72,7 @@ def record(robot_name: str, view_name: str, folder: Path, board: Board, *, count
     context.init(args=[])
     try:
         node = Node('camera_recorder', context=context, start_parameter_services=False, enable_rosout=False)
-        executor = SingleThreadedExecutor(context=context)
+        executor = LeanExecutor(context=context)
         executor.add_node(node)
 
         def on_image(message: Image) -> None:

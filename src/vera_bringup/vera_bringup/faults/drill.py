@@ -148,22 +148,37 @@ def _row(rig: Rig, fault: Fault, seen: Seen, set_up: str, ended: str) -> FaultRo
         reason='' if told is None else Reason(told[1].reason).name,
         said=told[1].text if told is not None else ended,
         violations=rig.violations(),
-        figures=_figures(rig, seen),
+        figures=_figures(rig, seen, is_harmless=fault.is_harmless),
         measured=_now(),
     )
 
 
-def _figures(rig: Rig, seen: Seen) -> dict[str, float]:
+def _figures(rig: Rig, seen: Seen, *, is_harmless: bool) -> dict[str, float]:
     """Return what is worth a word only where there is any."""
-    figures = {'driver ticks after late commands': rig.late_ticks(), 'scenes in which the arm did not set out': seen.scenes - 1}
+    figures = {
+        'driver ticks after late commands': rig.late_ticks(),
+        'scenes in which the arm did not set out': seen.scenes - 1,
+        'holds for a late estimate': len(_late_estimates(seen)) if is_harmless else 0,
+    }
     return {name: value for name, value in figures.items() if value}
 
 
-def _alarms(seen: Seen) -> list[str]:
-    """A harmless fault must not hold or stop the arm."""
+def _held(seen: Seen) -> list[SafetyStatus]:
+    """Return what was said while the arm was held or stopped between fault and mend."""
     bad = (SafetyState.HOLDING, SafetyState.STOPPED_LATCHED)
-    texts = [status.text for at, status in seen.statuses if seen.since_ns < at < seen.mended_ns and SafetyState(status.state) in bad]
-    still = [] if seen.moved(seen.since_ns, seen.mended_ns) > STILL_RAD else ['the arm stood still']
+    return [status for at, status in seen.statuses if seen.since_ns < at < seen.mended_ns and SafetyState(status.state) in bad]
+
+
+def _late_estimates(seen: Seen) -> list[str]:
+    """Return the holds, in words, because an estimate was late: on a busy machine some are, whatever else is the matter."""
+    return list(dict.fromkeys(status.text for status in _held(seen) if Reason(status.reason) is Reason.STALE_ESTIMATE))
+
+
+def _alarms(seen: Seen) -> list[str]:
+    """A harmless fault must not hold or stop the arm, and it must be under way to the end; an estimate that never comes leaves it at rest."""
+    texts = [status.text for status in _held(seen) if Reason(status.reason) is not Reason.STALE_ESTIMATE]
+    middle_ns = (seen.since_ns + seen.mended_ns) // 2
+    still = [] if seen.moved(middle_ns, seen.mended_ns) > STILL_RAD else ['the arm stood still']
     return [f'held: {text}' for text in dict.fromkeys(texts)] + still
 
 

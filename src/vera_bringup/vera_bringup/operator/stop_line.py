@@ -18,7 +18,6 @@ from contextlib import suppress
 from functools import partial
 
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -29,6 +28,7 @@ from vera_bringup.asking import Asker, SessionError
 from vera_bringup.operator.access import Access
 from vera_bringup.operator.server import LoopbackServer
 from vera_core.errors import ConfigError
+from vera_core.ros.lean_executor import LeanExecutor
 from vera_core.ros.qos import STREAM
 
 PATH = '/stop'
@@ -53,7 +53,7 @@ class StopLine:
         self._node = Node('stop_line', namespace=namespace, context=self._context, start_parameter_services=False, enable_rosout=False)
         self._stop = self._node.create_client(Trigger, 'stop')
         self._deadman = self._node.create_publisher(Bool, 'deadman', STREAM)
-        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor = LeanExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._asker = Asker(self._executor, lambda: 'nothing is known about the arm; use the stop button of the robot', lambda _: False)
         self._running = True

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from vera_bringup.recording.lanes import Item, Lanes
 from vera_bringup.recording.pictures import SUFFIX, PictureFormat, compress
 from vera_bringup.recording.provenance import PATIENCE_S, ParameterQuestions, describe
-from vera_bringup.recording.tap import Tap
+from vera_bringup.recording.tap import TAKE_S, Tap
 from vera_bringup.recording.topics import COMPRESSED, IMAGE, Topic, chosen, default_topics
 from vera_bringup.recording.writer import RecordingFile
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError, VeraError
+from vera_core.ros.bunched import Arrival
+from vera_core.ros.lean_executor import LeanExecutor
 
 WALK = ('sim_node', 'planner_node', 'flow_node', 'jidm_node', 'controller_node', 'executive_node')
 BULKY_BYTES = 256 * 1024 * 1024
@@ -119,21 +121,20 @@ class Recording:
         self._node = Node(
             'recorder', namespace=request.namespace, context=self._context, start_parameter_services=False, enable_rosout=False
         )
-        self._clock = self._node.get_clock()
         self.file = RecordingFile(request.path)
         self.lanes = Lanes(bulky_bytes=BULKY_BYTES)
         settings = {'pictures': request.pictures.value, 'namespace': request.namespace}
-        describe(self.file, robot, request.robot, settings, now_ns=self._clock.now().nanoseconds)
+        describe(self.file, robot, request.robot, settings, now_ns=self._node.get_clock().now().nanoseconds)
         self._disk = DiskWriter(self.file, self.lanes, request.pictures)
         self._questions = ParameterQuestions(self._node, WALK)
         self._knows_parameters = False
         topics = chosen(default_topics(robot, WALK), more=request.more, without=request.without)
         self.tap = Tap(self._node, topics, self._keep)
-        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor = LeanExecutor(context=self._context)
         self._executor.add_node(self._node)
 
-    def _keep(self, topic: Topic, data: bytes, publish_ns: int) -> None:
-        self.lanes.put(Item(topic, data, self._clock.now().nanoseconds, publish_ns))
+    def _keep(self, topic: Topic, arrival: Arrival) -> None:
+        self.lanes.put(Item(topic, arrival.message, arrival.arrived_ns, arrival.sent_ns))
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set or the time is over; the file is whole afterwards.
@@ -144,7 +145,8 @@ class Recording:
         started_s, looked_s = time.monotonic(), 0.0
         try:
             while not stop.is_set() and self._disk.error is None:
-                self._executor.spin_once(timeout_sec=0.2)
+                self._executor.spin_once(timeout_sec=TAKE_S)
+                self.tap.take()
                 now_s = time.monotonic()
                 if now_s - looked_s > LOOK_S:
                     looked_s = now_s
@@ -166,6 +168,7 @@ class Recording:
             self._questions.write(self.file)
 
     def _close(self) -> None:
+        self.tap.take()
         self._disk.finish()
         self._write_parameters(now=True)
         self.file.close()

@@ -7,32 +7,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 
 from vera_bringup.recording.definitions import message_class
 from vera_bringup.recording.topics import Topic
 from vera_core.errors import ConfigError
+from vera_core.ros.bunched import Arrival, NobodyWaits, drain, raw_subscription
 
-OnMessage = Callable[[Topic, bytes, int], None]
-"""Called with the topic (full name and type filled in), the serialised message, and when it was sent, ns (0: unknown)."""
+TAKE_S = 0.05
+OnMessage = Callable[[Topic, Arrival], None]
+"""Called with the topic (full name and type filled in) and the serialised message with its times."""
 
 
 class Tap:
-    """Raw subscriptions. Topics without a type are joined once `look` sees a publisher."""
+    """Raw subscriptions, emptied twenty times a second. Topics without a type are joined once `look` sees a publisher."""
 
-    def __init__(self, node: Node, topics: Iterable[Topic], on_message: OnMessage, *, tells_sending: bool = True) -> None:
+    def __init__(self, node: Node, topics: Iterable[Topic], on_message: OnMessage) -> None:
         """Subscribe.
 
         Args:
             node: The node to subscribe with.
             topics: What to listen to.
-            on_message: Called with every message.
-            tells_sending: Whether `on_message` is told when a message was sent; rclpy's events executor cannot.
+            on_message: Called with every message, of all topics in the order of their arrival.
         """
         self._node = node
         self._on_message = on_message
-        self._tells_sending = tells_sending
+        self._subscriptions: list[tuple[Topic, Any]] = []
+        self._nobody_waits = NobodyWaits()
         self._awaited: dict[str, Topic] = {}
         self.joined: list[Topic] = []
         self.refused: dict[str, str] = {}
@@ -67,14 +68,10 @@ class Tap:
             self.refused[topic.name] = str(error)
             return
         self.joined.append(topic)
+        self._subscriptions.append((topic, raw_subscription(self._node, kind, topic.name, topic.qos, self._nobody_waits)))
 
-        def received(raw: bytes) -> None:
-            self._on_message(topic, raw, 0)
-
-        def received_with_info(raw: bytes, info: dict[str, Any]) -> None:
-            self._on_message(topic, raw, int(info.get('source_timestamp', 0)))
-
-        callback = received_with_info if self._tells_sending else received
-        # Own event callbacks: the counting that nodes do for diagnostics would cost more than the recording itself.
-        silent = SubscriptionEventCallbacks(use_default_callbacks=False)
-        self._node.create_subscription(kind, topic.name, callback, topic.qos, raw=True, event_callbacks=silent)
+    def take(self) -> None:
+        """Hand over what has come; to be called every `TAKE_S` or so, or pictures are lost."""
+        arrivals = [(topic, arrival) for topic, subscription in self._subscriptions for arrival in drain(subscription)]
+        for topic, arrival in sorted(arrivals, key=lambda entry: entry[1].arrived_ns):
+            self._on_message(topic, arrival)

@@ -7,20 +7,20 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
-from rclpy.executors import Executor, ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 
 from vera_core.embodiment import Embodiment, load_embodiment
 from vera_core.errors import VeraError
 from vera_core.parameter import NodeParams
+from vera_core.ros.lean_executor import LeanExecutor
 from vera_core.ros.managed import ManagedNode
 from vera_core.ros.params import Parameters
 
 P = TypeVar('P', bound=NodeParams)
-ExecutorKind = Literal['events', 'single', 'multi']
 
 
 class VeraNode(ManagedNode, Generic[P]):
@@ -66,20 +66,7 @@ class VeraNode(ManagedNode, Generic[P]):
         return int(self.get_clock().now().nanoseconds)
 
 
-def make_executor(kind: ExecutorKind = 'single') -> Executor:
-    """Make an executor. `events` costs least per message, but in rclpy 7.1 it starves beside busy Python threads; `single` is the safe choice."""
-    if kind == 'multi':
-        return MultiThreadedExecutor(num_threads=2)
-    if kind == 'events':
-        try:
-            from rclpy.experimental import EventsExecutor
-        except ImportError:
-            return SingleThreadedExecutor()
-        return EventsExecutor()
-    return SingleThreadedExecutor()
-
-
-def run(make_node: Callable[[], ManagedNode], *, args: Sequence[str] | None = None, executor: ExecutorKind = 'single') -> int:
+def run(make_node: Callable[[], ManagedNode], *, args: Sequence[str] | None = None) -> int:
     """Run one node until SIGINT or SIGTERM; returns the exit code: 0 after a signal, 2 when the node refused to start (said in one sentence).
 
     What the node's `configure` made is let go before the node is destroyed.
@@ -87,12 +74,12 @@ def run(make_node: Callable[[], ManagedNode], *, args: Sequence[str] | None = No
     rclpy.init(args=None if args is None else list(args))
     node: ManagedNode | None = None
     try:
-        spinner = make_executor(executor)  # before the node speaks: whoever hears it may end it, and half an executor cannot be ended
+        spinner = LeanExecutor()  # before the node speaks: whoever hears it may end it, and half an executor cannot be ended
         try:
             node = make_node()
             spinner.add_node(node)
             while rclpy.ok() and not node.has_left:
-                spinner.spin_once(timeout_sec=0.5)  # EventsExecutor.spin() does not return when a signal ends the context
+                spinner.spin_once(timeout_sec=0.5)
         finally:
             spinner.shutdown(timeout_sec=1.0)
     except VeraError as error:
