@@ -86,17 +86,19 @@ def operator_page(
 
 @app.command()
 def demo(
-    prompt: Annotated[str, typer.Option(help='What to do.')] = 'touch the red cube',
+    prompt: Annotated[
+        list[str] | None, typer.Option(help='What to do; may be given several times. Left out: touch the red cube, push the green cube to the left.')
+    ] = None,
     target: Annotated[str, typer.Option(help='Object the success check is about; taken from the prompt when empty.')] = '',
     planner: Planner = 'embedded',
     robot: Robot = 'panda',
     seed: Seed = 7,
     video: Annotated[Path, typer.Option(help='Where the video goes.')] = Path('demo.mp4'),
 ) -> None:
-    """Start the simulated robot, give it a sentence, show what happens, write a video. Exit code 0 only when the task succeeded."""
-    from vera_bringup.demo import run_demo
+    """Start the simulated robot, give it sentences, show what happens, write a video. Exit code 0 only when every task succeeded."""
+    from vera_bringup.demo import PROMPTS, run_demo
 
-    raise typer.Exit(run_demo(prompt=prompt, target=target, planner=planner, robot_name=robot, seed=seed, video=video))
+    raise typer.Exit(run_demo(prompts=prompt or PROMPTS, target=target, planner=planner, robot_name=robot, seed=seed, video=video))
 
 
 @app.command()

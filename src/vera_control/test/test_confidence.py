@@ -33,6 +33,6 @@ def test_low_confidence_is_explained_with_its_numbers(estimate_of):
     assert 'residual ratio 0.97, holding from 0.95; 3.00 px' in text
 
 
-@pytest.mark.parametrize(('age_s', 'share'), [(0.0, 1.0), (0.15, 1.0), (0.2, 0.5), (0.25, 0.0), (0.4, 0.0)])
+@pytest.mark.parametrize(('age_s', 'share'), [(0.0, 1.0), (0.1, 1.0), (0.15, 0.75), (0.2, 0.5), (0.3, 0.0), (0.4, 0.0)])
 def test_speed_fades_in_the_last_part_of_the_timeout(age_s: float, share: float):
-    assert freshness_share(age_s, 0.25) == pytest.approx(share)
+    assert freshness_share(age_s, 0.3) == pytest.approx(share)

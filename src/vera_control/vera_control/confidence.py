@@ -12,6 +12,9 @@ from vera_control.params import ControllerParams
 from vera_core.types import JointVelocity
 
 
+FADING_SHARE = 2 / 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfidenceRule:
     """When to slow down and when to hold."""
@@ -47,11 +50,12 @@ def speed_share(estimate: JointVelocity, rule: ConfidenceRule) -> float:
 
 
 def freshness_share(age_s: float, timeout_s: float) -> float:
-    """Return the share of the speed to use by the age of the newest estimate, 0..1: full at first, falling to none over the last 40 % of the timeout.
+    """Return the share of the speed to use by the age of the newest estimate, 0..1: full at first, falling to none over the last two thirds of the timeout.
 
-    So a silent source means rest soon, and one that is merely late only a slower arm.
+    So a silent source means rest soon, and one that is merely late only a slower arm. After the last estimate the arm goes as far as at full speed for two
+    thirds of the timeout: falling early and softly is how it can wait longer for a late one without going further.
     """
-    return float(np.clip((timeout_s - age_s) / (0.4 * timeout_s), 0.0, 1.0))
+    return float(np.clip((timeout_s - age_s) / (FADING_SHARE * timeout_s), 0.0, 1.0))
 
 
 def explain_low_confidence(estimate: JointVelocity, rule: ConfidenceRule) -> str:

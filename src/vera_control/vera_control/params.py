@@ -60,7 +60,7 @@ class ControllerParams(NodeParams):
         0.17, 'a stop from full commanded speed takes at most this long; bounds the speed', unit='s', bounds=(0.05, 2.0)
     )
     position_margin_rad: float = _number(0.02, 'commands stay this far inside the position limits', unit='rad', bounds=(0.005, 0.5))
-    estimate_timeout_s: float = _number(0.25, 'without a usable estimate for this long the arm ramps to rest', unit='s', bounds=(0.05, 2.0))
+    estimate_timeout_s: float = _number(0.3, 'without a usable estimate for this long the arm ramps to rest', unit='s', bounds=(0.05, 2.0))
     state_timeout_s: float = _number(0.2, 'without measured joints for this long the arm ramps to rest', unit='s', bounds=(0.05, 2.0))
     max_latency_s: float = _number(0.8, 'an estimate whose picture is older than this is refused', unit='s', bounds=(0.05, 5.0))
     idle_after_s: float = _number(
