@@ -87,7 +87,8 @@ def operator_page(
 @app.command()
 def demo(
     prompt: Annotated[
-        list[str] | None, typer.Option(help='What to do; may be given several times. Left out: touch the red cube, push the green cube to the left.')
+        list[str] | None,
+        typer.Option(help='What to do; may be given several times. Left out: touch the red cube, push the green cube to the left.'),
     ] = None,
     target: Annotated[str, typer.Option(help='Object the success check is about; taken from the prompt when empty.')] = '',
     planner: Planner = 'embedded',

@@ -11,7 +11,6 @@ import numpy as np
 from vera_control.params import ControllerParams
 from vera_core.types import JointVelocity
 
-
 FADING_SHARE = 2 / 3
 
 
