@@ -57,6 +57,22 @@ def test_no_storm_of_commands_breaks_a_limit_in_the_driver(make_loop: MakeLoop, 
     loop.assert_limits_kept()
 
 
+def test_a_driver_that_missed_the_last_commands_is_given_time_to_join(make_loop: MakeLoop, estimate_of: EstimateOf):
+    """A command that comes when it has already ended is refused by the driver, which then rests where the one before ended, and not where we think."""
+    loop = make_loop(compensate_latency=False)
+    loop.run(400, estimate=lambda now_ns: estimate_of(0.5 * VELOCITY, now_ns))
+    ticks = iter(range(1000))
+    loop.run(600, estimate=lambda now_ns: estimate_of(0.5 * VELOCITY, now_ns) if next(ticks) < 3 else None, delay_ms=lambda: 10_000)
+    loop.in_flight.clear()
+    rest = loop.controller.reference.rest
+    assert loop.speed() == 0.0 and not loop.controller.reference.is_moving(loop.now_ns)
+    assert loop.controller.reference.rested_s(loop.now_ns) < 0.3
+    assert 0.02 < np.abs(rest - loop.trace[-1][0]).max() < 0.05
+    loop.run(600, estimate=lambda now_ns: estimate_of(0.5 * VELOCITY, now_ns))
+    assert loop.speed() > 0.15
+    loop.assert_limits_kept()
+
+
 def test_steady_estimates_are_followed_at_their_speed(make_loop: MakeLoop, robot: Any, estimate_of: EstimateOf):
     loop = make_loop()
     begin_ns = loop.now_ns

@@ -23,6 +23,8 @@ UNKNOWN_JOINING_S = 0.25
 """The driver gets this long to join a reference that was just put to the measured joints, s."""
 AGAINST_RAD = 0.02
 """A joint this far from its command that has moved away from it needs no patience, rad."""
+ON_ITS_WAY_S = 0.05
+"""A command to join may take so long to the driver, s; what is left of the time to join must be enough."""
 LAG_S = 0.2
 """An arm may be this far behind its commands."""
 RETREAT_SHARE = 0.2
@@ -42,6 +44,7 @@ class Tracking:
         self._history = ReferenceHistory()
         self._follow = FollowWatch(bound_rad=params.follow_bound_rad, patience_s=params.follow_patience_s)
         self._joining_s = UNKNOWN_JOINING_S
+        self._missed_s, self._joined_ns = 0.0, 0
         self._last_loss_ns: int | None = None
         self._began: FloatArray | None = None
         self.way_back: FloatArray | None = None
@@ -80,8 +83,8 @@ class Tracking:
         """Return how long the driver needs from where it rests to the resting reference, s."""
         if self._reference.rested_s(now_ns) == float('inf'):
             return self._joining_s
-        # The driver rests exactly where the last trajectory ended.
-        return 0.0
+        # The driver rests where the last trajectory ended, or, had that one come too late for it, where the one before did.
+        return 0.0 if self._reference.is_moving(now_ns) else self._missed_s
 
     def update(self, state: RobotState, now_ns: int, *, is_dry: bool = False) -> None:
         """Take in fresh measured joints: notice an arm that does not follow, and put a resting reference where the arm really is.
@@ -94,19 +97,30 @@ class Tracking:
             self._remember(now_ns)
             if self._reference.is_moving(now_ns):
                 self._watch_motion(state, now_ns, is_dry=is_dry)
-            elif self._reference.rested_s(now_ns) > SETTLE_S and is_still:
-                self._meet_at_rest(state, now_ns)
+            else:
+                self._look_for_missed(state, now_ns)
+                if self._reference.rested_s(now_ns) > SETTLE_S and is_still:
+                    self._meet_at_rest(state, now_ns)
         elif is_still:
             self._anchor(state.position, UNKNOWN_JOINING_S, now_ns)
         if self._reference.is_anchored and not self._reference.is_moving(now_ns):
             self._began = self._reference.rest
+
+    def _look_for_missed(self, state: RobotState, now_ns: int) -> None:
+        """Note how long a driver that has missed the last commands will need from where the arm is."""
+        gap = state.position - self._reference.rest
+        needed_s = ON_ITS_WAY_S + joining_time(gap, self._reference.limits)
+        is_missed = np.max(np.abs(gap)) < ELSEWHERE_RAD and needed_s * 1e9 > self._reference.lead_ns
+        self._missed_s = needed_s if is_missed else 0.0
+        if is_missed:
+            self._joined_ns = now_ns + int((needed_s + LAG_S) * 1e9)
 
     def _remember(self, now_ns: int) -> None:
         self._history.add(now_ns, self._reference.at(now_ns).position)
 
     def _watch_motion(self, state: RobotState, now_ns: int, *, is_dry: bool) -> None:
         then = self.reference_behind(state.stamp_ns)
-        if then is None:
+        if then is None or now_ns < self._joined_ns:  # on its way to where the reference begins it follows nothing yet
             return
         is_lost = self._follow.update(state.position, then, now_ns)
         is_against = self._follow.worst_rad > AGAINST_RAD and self._goes_the_other_way(state)
