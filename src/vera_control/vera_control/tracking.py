@@ -107,10 +107,11 @@ class Tracking:
             self._began = self._reference.rest
 
     def _look_for_missed(self, state: RobotState, now_ns: int) -> None:
-        """Note how long a driver that has missed the last commands will need from where the arm is."""
+        """Note how long a driver that has missed the last commands will need from where the arm is. A blocked arm's driver has missed nothing."""
         gap = state.position - self._reference.rest
         needed_s = ON_ITS_WAY_S + joining_time(gap, self._reference.limits)
-        is_missed = np.max(np.abs(gap)) < ELSEWHERE_RAD and needed_s * 1e9 > self._reference.lead_ns
+        is_near = np.max(np.abs(gap)) < self._params.follow_bound_rad  # further away it does not follow, which is told
+        is_missed = self.lost is None and is_near and needed_s * 1e9 > self._reference.lead_ns
         self._missed_s = needed_s if is_missed else 0.0
         if is_missed:
             self._joined_ns = now_ns + int((needed_s + LAG_S) * 1e9)
@@ -120,10 +121,11 @@ class Tracking:
 
     def _watch_motion(self, state: RobotState, now_ns: int, *, is_dry: bool) -> None:
         then = self.reference_behind(state.stamp_ns)
-        if then is None or now_ns < self._joined_ns:  # on its way to where the reference begins it follows nothing yet
+        if then is None:
             return
         is_lost = self._follow.update(state.position, then, now_ns)
-        is_against = self._follow.worst_rad > AGAINST_RAD and self._goes_the_other_way(state)
+        # On its way to where the reference begins it may come from either side.
+        is_against = now_ns >= self._joined_ns and self._follow.worst_rad > AGAINST_RAD and self._goes_the_other_way(state)
         if self.lost is not None or not (is_lost or is_against):
             return
         if is_dry:
