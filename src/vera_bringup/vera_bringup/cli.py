@@ -88,7 +88,7 @@ def operator_page(
 def demo(
     prompt: Annotated[
         list[str] | None,
-        typer.Option(help='What to do; may be given several times. Left out: touch the red cube, push the green cube to the left.'),
+        typer.Option(help='What to do; may be given several times, then it is done one after the other. Left out: touch the red cube.'),
     ] = None,
     target: Annotated[str, typer.Option(help='Object the success check is about; taken from the prompt when empty.')] = '',
     planner: Planner = 'embedded',

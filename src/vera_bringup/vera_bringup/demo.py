@@ -26,7 +26,7 @@ from vera_core.goals import Goal, all_goals
 from vera_jidm.registry import JACOBIAN_MODELS
 
 LOG_FILE = Path('demo.log')
-PROMPTS = ('touch the red cube', 'push the green cube to the left')
+PROMPTS = ('touch the red cube',)
 
 
 def run_demo(*, prompts: Sequence[str], target: str, planner: str, robot_name: str, seed: int, video: Path) -> int:
