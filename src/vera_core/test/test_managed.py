@@ -16,11 +16,12 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 
 from vera_core.ros.alive import AliveWatch
 from vera_core.ros.diagnostics import clash
 from vera_core.ros.lean_executor import LeanExecutor
+from vera_core.ros.managed import ManagedNode
 from vera_core.ros.qos import SENSOR, STATUS, STREAM
 
 pytestmark = pytest.mark.ros
@@ -206,3 +207,18 @@ def test_every_policy_with_which_nothing_passes_is_named():
     assert clash(QoSProfile(depth=1), QoSProfile(depth=1, deadline=second)) == 'DEADLINE'
     assert clash(QoSProfile(depth=1, deadline=second), QoSProfile(depth=1)) == ''
     assert clash(QoSProfile(depth=1, liveliness_lease_duration=more), QoSProfile(depth=1, liveliness_lease_duration=second)) == 'LIVELINESS'
+
+
+def test_a_publisher_made_by_an_active_node_speaks_at_once_and_one_made_before_does_not(ros):
+    node = ManagedNode('late')
+    node.begin(hardware_id='panda', autostart=False)
+    node.trigger_configure()
+    before = node.create_publisher(String, 'before', 10)
+    assert not before.is_activated
+    node.trigger_activate()
+    after = node.create_publisher(String, 'after', 10)
+    assert before.is_activated and after.is_activated
+    node.trigger_deactivate()
+    assert not before.is_activated and not after.is_activated
+    node.end()
+    node.destroy_node()

@@ -136,6 +136,8 @@ class ManagedNode(LifecycleNode):  # type: ignore[misc]  # rclpy is not typed
         options.setdefault('event_callbacks', PublisherEventCallbacks(use_default_callbacks=False))
         publisher = super().create_publisher(msg_type, topic, qos_profile, publisher_class=CountedPublisher, **options)
         self.add_managed_entity(publisher)
+        if self._is_active:  # made later than the rest: the transition that lets publishers speak is over
+            publisher.on_activate(None)
         self._counter.watch(publisher)
         return publisher
 
