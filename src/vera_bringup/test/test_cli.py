@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from vera_bringup import cli
+
 COMMANDS = ('up', 'demo', 'evaluate', 'prompt', 'collect', 'train', 'evaluate-idm', 'evaluate-planner', 'doctor', 'robot')
 
 
@@ -71,14 +73,24 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
         ),
     ],
 )
-def test_a_wrong_name_is_told_in_words_with_exit_code_2(arguments, words):
-    answer = vera(*arguments)
-    assert answer.returncode == 2
-    assert words in answer.stderr
-    assert 'Traceback' not in answer.stderr
+def test_a_wrong_name_is_told_in_words_with_exit_code_2(arguments, words, monkeypatch, capsys):
+    # In this process: loading torch for each of them would take minutes. What a shell sees is shown by the first and the last of these tests.
+    monkeypatch.setattr(sys, 'argv', ['vera', *arguments])
+    monkeypatch.setenv('ROS_DOMAIN_ID', '99')
+    with pytest.raises(SystemExit) as ending:
+        cli.main()
+    assert ending.value.code == 2
+    assert words in capsys.readouterr().err
 
 
 def test_unknown_command_ends_with_exit_code_2():
     answer = vera('evaluat')
     assert answer.returncode == 2
     assert 'evaluat' in answer.stderr
+
+
+def test_what_can_be_corrected_ends_the_process_with_exit_code_2_and_a_sentence():
+    answer = vera('up', 'panda_sin')
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("vera: unknown system 'panda_sin'")
+    assert 'Traceback' not in answer.stderr
