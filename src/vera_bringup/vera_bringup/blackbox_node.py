@@ -15,11 +15,11 @@ from vera_bringup.recording.event_files import EventFiles, default_folder
 from vera_bringup.recording.lanes import Item
 from vera_bringup.recording.params import BlackBoxParams
 from vera_bringup.recording.pictures import PictureFormat
-from vera_bringup.recording.tap import TAKE_S, Tap
+from vera_bringup.recording.tap import Tap
 from vera_bringup.recording.topics import Topic, chosen, default_topics
 from vera_control.wire import safety_from_msg
 from vera_core.errors import ConfigError, VeraError, nearest_name_hint
-from vera_core.ros.bunched import Arrival
+from vera_core.ros.bunched import TAKE_S, Arrival
 from vera_core.ros.node import VeraNode, run
 from vera_core.ros.raw import read_raw
 from vera_msgs.msg import SafetyStatus

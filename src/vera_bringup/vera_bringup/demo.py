@@ -22,7 +22,7 @@ from vera_bringup.timeline import Timeline
 from vera_bringup.video import Video, write_mp4
 from vera_core.embodiment import Embodiment, load_embodiment
 from vera_core.errors import ConfigError
-from vera_core.goals import Goal, all_goals
+from vera_core.goals import all_goals
 from vera_jidm.registry import JACOBIAN_MODELS
 
 LOG_FILE = Path('demo.log')
@@ -91,8 +91,7 @@ def episode_of(prompt: str, seed: int, target: str = '') -> Episode:
     said = [way for way in ways if way in words]
     if len(said) != 1:
         raise ConfigError(f"which way does '{prompt}' push? Say one of {', '.join(ways)}")
-    goal = Goal(task='push', target=target, direction=said[0])
-    return Episode(seed=seed, target=target, prompt=prompt, held_out=False, task=goal.task, direction=goal.direction)
+    return Episode(seed=seed, target=target, prompt=prompt, held_out=False, task='push', direction=said[0])
 
 
 def _write_video(console: Console, done: Sequence[tuple[EpisodeRow, Timeline]], robot: Embodiment, path: Path) -> None:

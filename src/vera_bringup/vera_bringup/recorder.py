@@ -13,9 +13,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 
-from vera_core.ros.bunched import Arrival, NobodyWaits, drain, raw_subscription
+from vera_core.ros.bunched import TAKE_S, Arrival, NobodyWaits, drain, raw_subscription
 
-TAKE_S = 0.05
 MessageT = TypeVar('MessageT')
 
 

@@ -16,12 +16,12 @@ from rclpy.node import Node
 from vera_bringup.recording.lanes import Item, Lanes
 from vera_bringup.recording.pictures import SUFFIX, PictureFormat, compress
 from vera_bringup.recording.provenance import PATIENCE_S, ParameterQuestions, describe
-from vera_bringup.recording.tap import TAKE_S, Tap
+from vera_bringup.recording.tap import Tap
 from vera_bringup.recording.topics import COMPRESSED, IMAGE, Topic, chosen, default_topics
 from vera_bringup.recording.writer import RecordingFile
 from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError, VeraError
-from vera_core.ros.bunched import Arrival
+from vera_core.ros.bunched import TAKE_S, Arrival
 from vera_core.ros.lean_executor import LeanExecutor
 
 WALK = ('sim_node', 'planner_node', 'flow_node', 'jidm_node', 'controller_node', 'executive_node')

@@ -14,7 +14,6 @@ from vera_bringup.recording.topics import Topic
 from vera_core.errors import ConfigError
 from vera_core.ros.bunched import Arrival, NobodyWaits, drain, raw_subscription
 
-TAKE_S = 0.05
 OnMessage = Callable[[Topic, Arrival], None]
 """Called with the topic (full name and type filled in) and the serialised message with its times."""
 

@@ -19,6 +19,9 @@ from rclpy.qos import QoSProfile
 
 from vera_core.ros.qos import bunched
 
+TAKE_S = 0.05
+"""How often those who keep everything empty their subscriptions, s: a fast driver fills a bunch in twice that."""
+
 
 class NobodyWaits(CallbackGroup):  # type: ignore[misc]  # rclpy is not typed
     """Entities of this group are never waited for by an executor."""
