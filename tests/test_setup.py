@@ -39,12 +39,15 @@ def prepared() -> bool:
 
 
 @pytest.mark.skipif(not prepared(), reason='this workspace was built by a sourced ROS, not by tools/setup')
-def test_up_to_date_costs_less_than_three_seconds():
+def test_up_to_date_costs_no_more_than_to_look():
+    """In starts of an interpreter. Seen: 2 of them, 0.08 s."""
     first = subprocess.run([sys.executable, ROOT / 'tools' / 'setup'], capture_output=True, text=True, timeout=100)
     assert first.returncode == 0, first.stderr
     begin = time.monotonic()
     second = subprocess.run([sys.executable, ROOT / 'tools' / 'setup'], capture_output=True, text=True, timeout=100)
-    assert time.monotonic() - begin < 3
+    middle = time.monotonic()
+    subprocess.run([sys.executable, '-c', 'pass'], check=True)
+    assert middle - begin < 30 * (time.monotonic() - middle)
     assert 'everything is up to date' in second.stdout
 
 

@@ -59,17 +59,21 @@ def test_message_written_into_again_says_only_the_newest(note_node: Any, shaped:
 
 @pytest.mark.parametrize(('name', 'robot'), [('trajectory', 'panda'), ('velocity', 'panda@simulated'), ('allegro_position', 'allegro')])
 def test_backend_costs_little(note_node: Any, shaped: Shaped, name: str, robot: str) -> None:
-    """0.06 ms and less on a quiet machine; publishing comes to 0.08 ms more."""
+    """Against making the arm's message anew from the same numbers. Seen: a sixth to a half of it, 0.01 to 0.04 ms."""
     body = load_embodiment(robot)
     backend, command = make(name, note_node, body), shaped(body, np.full(len(body.joints), 0.1))
     backend.on_state(RobotState(stamp_ns=1, position=np.array(body.home), velocity=np.zeros(len(body.joints))))
-    seconds = []
+    plain = shaped(PANDA, SPEED)
+    sends, yardsticks = [], []
     for _ in range(100):
-        start = time.process_time()
+        start = time.thread_time()
         backend.obstacle(command.start_ns)
         backend.send(command, command.start_ns)
-        seconds.append(time.process_time() - start)
-    assert np.median(seconds) < 0.5e-3
+        middle = time.thread_time()
+        trajectory_to_msg(plain, PANDA.joint_map, plain.start_ns)
+        sends.append(middle - start)
+        yardsticks.append(time.thread_time() - middle)
+    assert np.median(sends) < 2 * np.median(yardsticks)
 
 
 # Velocities, in simulation only.

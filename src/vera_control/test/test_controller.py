@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vera_control.body import Body
+from vera_control.body_model import body_model
 from vera_control.safety import Reason, SafetyState
 from vera_core.errors import Refusal
 from vera_core.types import JointVelocity
@@ -246,12 +248,19 @@ def test_speed_scale_slows_the_arm(make_loop: MakeLoop, steady: Any):
 
 
 def test_tick_costs_little(make_loop: MakeLoop, steady: Any):
+    """In looks at where the links are and how near each other: MuJoCo's own work, of which a tick needs 29. Seen: 45 to 49 looks, 1.0 ms."""
     loop = make_loop()
     loop.run(500, estimate=steady)
     loop.controller.on_estimate(steady(loop.now_ns), loop.now_ns)
-    begin = time.process_time()
-    for index in range(100):
-        loop.controller.tick(loop.now_ns + index * MS)
-    cost_ms = (time.process_time() - begin) / 100 * 1e3
-    print(f'one tick costs {cost_ms:.2f} ms')
-    assert cost_ms < 3.0
+    body = Body(body_model(loop.robot))
+    ticks, looks = [], []
+    for _ in range(100):
+        loop.now_ns += MS
+        begin = time.thread_time()
+        loop.controller.tick(loop.now_ns)
+        middle = time.thread_time()
+        body.place(loop.robot.home)
+        body.gaps()
+        ticks.append(middle - begin)
+        looks.append(time.thread_time() - middle)
+    assert np.median(ticks) < 100 * np.median(looks)

@@ -132,14 +132,16 @@ def test_bounds_of_the_wrong_length_are_refused() -> None:
         solve_joint_step(fields, flow_of(fields, truth), lower=np.zeros(6))
 
 
-def test_two_views_take_a_few_milliseconds() -> None:
+def test_two_views_cost_a_few_plain_solutions() -> None:
+    """Against numpy's least squares on the same rows, neither weighted nor robust nor bounded. Seen: 8 of it, 1.3 ms."""
     fields, truth = scene()
     flow = flow_of(fields, truth)
-    best = min(_timed(fields, flow) for _ in range(20))
-    assert best < 0.02, f'{best * 1e3:.1f} ms for two views; budget 5 ms on a free core'
-
-
-def _timed(fields: dict[str, JacobianField], flow: FlowField) -> float:
-    start = time.process_time()
-    solve_joint_step(fields, flow, lower=np.full(JOINTS, -0.15), upper=np.full(JOINTS, 0.15))
-    return time.process_time() - start
+    rows = np.concatenate([field.jacobian.reshape(-1, JOINTS) for field in fields.values()])
+    best, plain = np.inf, np.inf
+    for _ in range(20):
+        begin = time.thread_time()
+        solve_joint_step(fields, flow, lower=np.full(JOINTS, -0.15), upper=np.full(JOINTS, 0.15))
+        middle = time.thread_time()
+        np.linalg.lstsq(rows, rows @ truth)
+        best, plain = min(best, middle - begin), min(plain, time.thread_time() - middle)
+    assert best < 25 * plain, f'{best * 1e3:.2f} ms for two views, {plain * 1e3:.2f} ms for the plain solution'

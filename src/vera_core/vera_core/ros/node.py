@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import ExternalShutdownException
+from rclpy.signals import uninstall_signal_handlers
 
 from vera_core.embodiment import Embodiment, load_embodiment
 from vera_core.errors import VeraError
@@ -73,15 +74,13 @@ def run(make_node: Callable[[], ManagedNode], *, args: Sequence[str] | None = No
     """
     rclpy.init(args=None if args is None else list(args))
     node: ManagedNode | None = None
+    spinner: LeanExecutor | None = None
     try:
         spinner = LeanExecutor()  # before the node speaks: whoever hears it may end it, and half an executor cannot be ended
-        try:
-            node = make_node()
-            spinner.add_node(node)
-            while rclpy.ok() and not node.has_left:
-                spinner.spin_once(timeout_sec=0.5)
-        finally:
-            spinner.shutdown(timeout_sec=1.0)
+        node = make_node()
+        spinner.add_node(node)
+        while rclpy.ok() and not node.has_left:
+            spinner.spin_once(timeout_sec=0.5)
     except VeraError as error:
         print(f'{type(error).__name__}: {error}', file=sys.stderr, flush=True)
         return 2
@@ -92,10 +91,22 @@ def run(make_node: Callable[[], ManagedNode], *, args: Sequence[str] | None = No
         if rclpy.ok():
             raise
     finally:
-        # A launcher passes on the terminal's Ctrl-C a second time; leaving is already under way.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _end_signal_handling()
+        if spinner is not None:
+            spinner.shutdown(timeout_sec=1.0)
         if node is not None:
             node.end()
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _end_signal_handling() -> None:
+    """Let signals change nothing any more: leaving is under way, and a launcher passes on the terminal's Ctrl-C a second time.
+
+    rclpy's own thread, which a signal wakes up, goes through a list of what it is to wake; an executor that is shut down frees that list under it, and the
+    process then crashes instead of leaving. So that thread is ended first.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    uninstall_signal_handlers()
