@@ -55,6 +55,23 @@ def test_task_is_planned_followed_and_planned_again() -> None:
     assert request is not None and (request.plan_id, request.seed) == (2, 8) and len(request.context['front']) == 3
 
 
+def test_a_task_begins_with_what_is_seen_after_the_sentence() -> None:
+    """The pictures before may show another scene: a planner that took them for the past of this one dreamt of things that were no longer there."""
+    core = dreaming()
+    for k in range(7):
+        show(core, 10 * S + k * S // 10)
+    core.on_task(1, 'touch it', 10_650_000_000, is_active=True)
+    assert core.next_request(10_650_000_000, plans_once=False) is None and 'no picture of view front yet' in core.text
+    show(core, 10_700_000_000)
+    request = core.next_request(10_710_000_000, plans_once=False)
+    assert request is not None and [frame.stamp_ns for frame in request.context['front']] == [10_700_000_000]
+    for k in range(8, 14):
+        show(core, 10 * S + k * S // 10)
+    core.on_task(1, 'touch it', 11_300_000_000, is_active=True, replans=1)  # the same task: its past counts
+    again = core.next_request(11_300_000_000, plans_once=False)
+    assert again is not None and len(again.context['front']) == 3
+
+
 def test_plan_of_a_task_that_ended_meanwhile_is_not_published() -> None:
     core = dreaming()
     show(core, 10 * S)

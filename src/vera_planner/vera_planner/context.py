@@ -42,10 +42,11 @@ class ContextBuffer:
         while kept[0].stamp_ns < oldest:
             kept.popleft()
 
-    def forget(self) -> None:
-        """Forget everything, for example after the scene was changed."""
+    def forget_before(self, stamp_ns: int) -> None:
+        """Forget the pictures from before a moment, for example the one in which the scene was changed."""
         for kept in self._frames.values():
-            kept.clear()
+            while kept and kept[0].stamp_ns < stamp_ns:
+                kept.popleft()
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ class Dreaming:
         self._heard_ns = now_ns
         if self.task is None or self.task.task_id != task_id:
             self.task = PlanTask(task_id=task_id, prompt=prompt, start_ns=now_ns)
+            self.context.forget_before(now_ns)  # whoever gives a sentence may have moved things before: older pictures show another scene
             self._replans, self._candidate = replans, 0
             self.verdicts.begin()
             self.state, self.text = PlannerState.WAITING, 'task accepted'
