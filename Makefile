@@ -8,7 +8,7 @@ ENV := source tools/dev_env.sh &&
 .PHONY: help setup demo test nightly check format docs clean
 help:
 	@echo 'make setup   virtual environment, pinned wheels, rendering libraries, colcon build'
-	@echo 'make demo    "touch the red cube": a sentence becomes a video plan becomes joint motion; writes demo.mp4'
+	@echo 'make demo    "touch the red cube", "push the green cube to the left": sentences become video plans become joint motion; writes demo.mp4'
 	@echo 'make test    all tests (choose some with: make test TESTS="src/vera_core/test -k qos")'
 	@echo 'make nightly ten minutes of the whole stack with stops, and malformed messages into every node; about half an hour'
 	@echo 'make check   ruff and mypy'

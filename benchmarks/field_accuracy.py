@@ -41,14 +41,14 @@ DIRECT: dict[str, tuple[Method, FlowKind]] = {
 
 def direct_networks(robot: Embodiment, arguments: argparse.Namespace) -> dict[str, JointStepModel]:
     """Return the direct networks of a robot; those that are missing are trained, with the learning rate that validates best, and kept."""
-    folders = {name: arguments.direct / robot.name / name for name in DIRECT}
+    folders = {name: arguments.direct / robot.name / name for name in arguments.networks}
     missing = [name for name, folder in folders.items() if not (folder / METADATA).is_file()]
     data = load_data(robot.name, arguments, most=arguments.size) if missing else None
     for name in missing:
         assert data is not None
         method, labels = DIRECT[name]
         best: tuple[float, float, DirectSteps] | None = None
-        for rate in RATES:
+        for rate in arguments.rates:
             options = TrainingOptions(minutes=arguments.minutes, learning_rate=rate, check_every_s=60 * arguments.minutes / 18)
             work = arguments.work / 'checkpoints' / f'{robot.name}-{name}-{arguments.size}-{arguments.minutes:g}min-{rate:g}'
             model, progress = train_estimator(method, robot, data.training, data.validation, work, options, labels=labels)
@@ -69,7 +69,13 @@ def measure(robot: Embodiment, arguments: argparse.Namespace, rows: Rows) -> lis
     others: dict[str, JointStepModel] | None = None
     reports = []
     for seed in arguments.seeds:
-        key: Row = {'robot': robot.name, 'weights': made, 'seed': seed, 'wanted': arguments.pairs, 'direct': not arguments.no_direct}
+        key: Row = {
+            'robot': robot.name,
+            'weights': made,
+            'seed': seed,
+            'wanted': arguments.pairs,
+            'direct': [] if arguments.no_direct else arguments.networks,
+        }
         row = rows.find(key)
         if row is None:
             if others is None:
@@ -125,6 +131,8 @@ def main() -> None:
     parser.add_argument('--weights', type=Path, help='trained field of the one robot; the shipped one when left out')
     parser.add_argument('--direct', type=Path, default=Path('runs/benchmarks/direct'), help='trained direct networks, made if missing')
     parser.add_argument('--no-direct', action='store_true', help='leave the direct networks out')
+    parser.add_argument('--networks', nargs='*', choices=DIRECT, default=list(DIRECT), help='which direct networks')
+    parser.add_argument('--rates', type=float, nargs='+', default=list(RATES), help='learning rates they may choose from')
     parser.add_argument('--size', type=int, default=4000, help='pairs the direct networks are trained on')
     add_arguments(parser, json_name='field_accuracy.json')
     arguments = parser.parse_args()

@@ -14,6 +14,7 @@ from vera_bringup.task_run import Episode
 from vera_control.task import TaskCode
 from vera_core.embodiment import load_embodiment
 from vera_core.types import VideoPlan
+from vera_jidm.direct.protocol import StepQuery
 from vera_jidm.executability import PlanCheck, load_calibration
 from vera_jidm.jacobian.learned import LearnedField
 from vera_planner.backends.embedded import EmbeddedPlanner
@@ -69,4 +70,25 @@ def test_dreams_that_no_robot_can_follow_do_not_move_the_arm(parts) -> None:
     assert carried.followed.outcome.code is TaskCode.PLANNER_FAILED
     assert '6 plans in a row cannot be carried out by this robot' in carried.followed.outcome.text
     assert len(carried.refused) == carried.dreams == 6
+    np.testing.assert_allclose(carried.followed.position[-1], before, atol=5e-3)
+
+
+class Still:
+    """A direct model that holds every step to be none."""
+
+    asked = 0
+
+    def predict(self, query: StepQuery) -> np.ndarray:
+        self.asked += 1
+        assert set(query.before) == set(query.after) == set(ROBOT.view_names)
+        return np.zeros(len(ROBOT.joints))
+
+
+def test_a_direct_model_takes_the_place_of_the_field(parts) -> None:
+    simulation, field, check = parts
+    simulation.reset(seed=EPISODE.seed, goal=EPISODE.goal, now_s=0.0)
+    before, direct = simulation.world.joint_position, Still()
+    carried = DreamRun(simulation, field, EmbeddedPlanner(ROBOT), check, DreamSettings(), seed=0, direct=direct).do(EPISODE, 3.0)
+    assert direct.asked == len(carried.followed.estimates) > 10
+    assert not any(estimate.delta_q.any() for estimate in carried.followed.estimates)
     np.testing.assert_allclose(carried.followed.position[-1], before, atol=5e-3)

@@ -18,11 +18,13 @@ import numpy as np
 
 from vera_bringup.closed_loop import STEP_NS, Followed, LoopRun, LoopSettings
 from vera_bringup.task_run import Episode
-from vera_core.errors import PlanningError
-from vera_core.types import Frame, JointVelocity, RobotState, VideoPlan
+from vera_core.errors import PlanningError, Refusal
+from vera_core.types import FlowField, Frame, JointVelocity, RobotState, VideoPlan
+from vera_jidm.direct.protocol import JointStepModel, StepQuery
 from vera_jidm.executability import MAY_REST_PX, Moment, PlanCheck, StepWatch
 from vera_jidm.flow.dis import DisFlow
 from vera_jidm.jacobian.model import JacobianModel
+from vera_jidm.pipeline import Inversion, step_bounds
 from vera_planner.context import ContextBuffer
 from vera_planner.dreaming import Dreaming
 from vera_planner.planner import VideoPlanner
@@ -75,7 +77,15 @@ class DreamRun(LoopRun):
     """One sentence."""
 
     def __init__(
-        self, simulation: Simulation, model: JacobianModel, planner: VideoPlanner, check: PlanCheck, settings: DreamSettings, *, seed: int
+        self,
+        simulation: Simulation,
+        model: JacobianModel,
+        planner: VideoPlanner,
+        check: PlanCheck,
+        settings: DreamSettings,
+        *,
+        seed: int,
+        direct: JointStepModel | None = None,
     ) -> None:
         """Stand in the scene and at the start that `simulation` was reset to.
 
@@ -86,9 +96,12 @@ class DreamRun(LoopRun):
             check: Judges dreams.
             settings: Times.
             seed: Of the first dream.
+            direct: Tells the joint steps in place of the field and its inverse, within the same bounds. Gates that ask how well the field explains
+                the flow are then open, as for a remote policy, which tells no uncertainty either.
         """
         super().__init__(simulation.world, model, settings.loop, DisFlow(), simulation.world.joint_position)
         self._simulation, self._planner, self._check, self._times = simulation, planner, check, settings
+        self._direct = direct
         self._dreaming = Dreaming(
             context=ContextBuffer(simulation.robot.view_names, length=settings.context_len, spacing_s=settings.step_dt_s),
             schedule=ReplanSchedule(period_s=settings.replan_period_s),
@@ -138,8 +151,26 @@ class DreamRun(LoopRun):
             self._dream()
         self._executive.on_planner(state=int(dreaming.state), text=dreaming.text, task_id=self._task.task_id, stamp_ns=now_ns)
 
+    def _invert(self, flow: FlowField, frames: Mapping[str, Frame], state: RobotState) -> Inversion | Refusal:
+        answer, planned = super()._invert(flow, frames, state), self._plans.pictures(flow)
+        if self._direct is None or planned is None or isinstance(answer, Refusal):
+            return answer
+        before = {view: frame.rgb for view, frame in frames.items()}
+        step = self._direct.predict(StepQuery(before=before, after=planned, flow=flow, position=state.position))
+        joints = len(step)
+        velocity = replace(
+            answer.velocity,
+            delta_q=np.clip(step, *step_bounds(state.position, flow.dt_s, self._robot, self._settings.pipeline)),
+            std=np.zeros(joints),
+            observability=np.ones(joints),
+            residual_ratio=0.0,
+            residual_px=0.0,
+            condition=1.0,
+        )
+        return replace(answer, velocity=velocity)
+
     def _dream(self) -> None:
-        request = self._dreaming.next_request(self._now_ns, plans_once=False)
+        request = self._dreaming.next_request(self._now_ns, plans_once=bool(getattr(self._planner, 'plans_once', False)))
         if request is None:
             return
         self._dreams += 1

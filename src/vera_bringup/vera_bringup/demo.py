@@ -26,7 +26,7 @@ from vera_core.goals import all_goals
 from vera_jidm.registry import JACOBIAN_MODELS
 
 LOG_FILE = Path('demo.log')
-PROMPTS = ('touch the red cube',)
+PROMPTS = ('touch the red cube', 'push the green cube to the left')
 
 
 def run_demo(*, prompts: Sequence[str], target: str, planner: str, robot_name: str, seed: int, video: Path) -> int:

@@ -230,10 +230,17 @@ def rest_after_s(session: Session, since_ns: int) -> float:
 
 
 def _rates(session: Session, report: SoakReport, *, since: tuple[float, float], waited: float) -> None:
+    """Note how often joint states and estimates came in the task that was recorded last, and how long the simulator waited for a processor."""
     begin_s, waited_before = since
-    for topic, rates in ((session.robot.driver.joint_states_topic, report.rates_hz), ('joint_velocity', report.estimates_hz)):
-        stamps = [recorded.arrival_ns for recorded in session.recorder.messages(topic)]
-        if len(stamps) > 10:
-            rates.append((len(stamps) - 1) / ((stamps[-1] - stamps[0]) * 1e-9))
-            if rates is report.rates_hz:
-                report.waiting_shares.append((waited - waited_before) / (time.monotonic() - begin_s))
+    joint_states, estimates = (_rate_hz(session, topic) for topic in (session.robot.driver.joint_states_topic, 'joint_velocity'))
+    if joint_states is not None:
+        report.rates_hz.append(joint_states)
+        report.waiting_shares.append((waited - waited_before) / (time.monotonic() - begin_s))
+    if estimates is not None:
+        report.estimates_hz.append(estimates)
+
+
+def _rate_hz(session: Session, topic: str) -> float | None:
+    """Return how often messages of a topic came, Hz; None for too few of them to tell."""
+    stamps = [recorded.arrival_ns for recorded in session.recorder.messages(topic)]
+    return (len(stamps) - 1) / ((stamps[-1] - stamps[0]) * 1e-9) if len(stamps) > 10 else None

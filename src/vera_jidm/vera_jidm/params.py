@@ -105,7 +105,8 @@ class JidmParams(NodeParams):
     field_weights: str = field(
         default='',
         metadata=param(
-            'folder with the weights of the field, or file with model and cameras of an analytic one; empty: what ships for the robot'
+            'folder with the weights of the field, or file with model and cameras of an analytic one; empty: what ships for the robot, '
+            'for an analytic one what the robot file says'
         ),
     )
     ridge: float = field(

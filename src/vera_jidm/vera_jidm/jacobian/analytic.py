@@ -22,6 +22,7 @@ from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError, ModelContractError, nearest_name_hint
 from vera_core.shapes import Array, FloatArray, RgbArray
 from vera_core.types import JacobianField
+from vera_jidm.jacobian.calibrated import calibrated_setup
 from vera_jidm.jacobian.calibration import AnalyticSetup, CameraCalibration, load_setup
 from vera_jidm.jacobian.model import checked_picture, checked_position
 from vera_jidm.jacobian.silhouette import Silhouette
@@ -30,14 +31,14 @@ SETUP = 'analytic.yaml'
 
 
 def analytic_field(robot: Embodiment, folder: Path | None = None) -> AnalyticField:
-    """Return the analytic field of a setup file, or of `analytic.yaml` in a folder.
+    """Return the analytic field of a setup file, of `analytic.yaml` in a folder, or without either of what the robot file says.
 
     Raises:
         ConfigError: If there is no setup or it is incomplete.
         ModelContractError: If model and robot do not fit together.
     """
     if folder is None:
-        raise ConfigError("field 'analytic' needs a robot model and calibrated cameras: name their file in field_weights")
+        return make_analytic_field(robot, calibrated_setup(robot))
     return make_analytic_field(robot, load_setup(folder / SETUP if folder.is_dir() else folder))
 
 
