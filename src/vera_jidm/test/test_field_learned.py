@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from vera_jidm.jacobian.export import export_graph
 from vera_jidm.jacobian.learned import LearnedField
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.jacobian.network import FieldNetwork
-from vera_jidm.jacobian.weights import GRAPH, METADATA, WEIGHTS, write_weights
+from vera_jidm.jacobian.weights import GRAPH, METADATA, WEIGHTS, read_tensors, write_weights
 
 
 @pytest.fixture(scope='module')
@@ -80,6 +81,18 @@ def test_field_depends_on_the_joints(panda: Embodiment, trained: Path) -> None:
     model = LearnedField(panda, trained)
     here, there = model.predict(_frames(panda), panda.home), model.predict(_frames(panda), panda.home + 0.3)
     assert np.abs(here['front'].jacobian - there['front'].jacobian).max() > 0.1
+
+
+def test_half_precision_halves_the_file_and_hardly_changes_the_field(panda: Embodiment, trained: Path, tmp_path: Path) -> None:
+    tensors = read_tensors(trained / WEIGHTS)
+    write_weights(tmp_path, tensors, json.loads((trained / METADATA).read_text()), half=True)
+    shutil.copyfile(trained / GRAPH, tmp_path / GRAPH)
+    assert (tmp_path / WEIGHTS).stat().st_size < 0.55 * (trained / WEIGHTS).stat().st_size
+    assert {tensor.dtype for tensor in read_tensors(tmp_path / WEIGHTS).values()} == {tensor.dtype for tensor in tensors.values()}
+    whole, half = (LearnedField(panda, folder).predict(_frames(panda), panda.home)['front'].jacobian for folder in (trained, tmp_path))
+    np.testing.assert_allclose(half, whole, atol=5e-3 * float(np.abs(whole).max()))
+    with pytest.raises(ModelContractError, match='half precision ends at 65504'):
+        write_weights(tmp_path, {'a': np.array([1e6], np.float32)}, {}, half=True)
 
 
 def test_graph_holds_no_second_copy_of_the_weights(trained: Path) -> None:

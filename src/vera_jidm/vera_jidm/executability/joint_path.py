@@ -19,6 +19,7 @@ from vera_core.shapes import Array, FloatArray
 from vera_core.types import JacobianField
 from vera_jidm.executability.look import Step
 from vera_jidm.solve import SolveSettings
+from vera_jidm.solve.joint_step import NOISE_FLOOR_PX
 from vera_jidm.solve.rows import pool_to_cells
 
 ROBOT_CONFIDENCE = 0.1
@@ -97,6 +98,8 @@ class JointPath:
         """Begin at measured joints, shape (n,), rad."""
         self._settings = settings or SolveSettings()
         self._lower, self._upper = robot.limits('lower'), robot.limits('upper')
+        usual = NOISE_FLOOR_PX / np.sqrt(self._settings.ridge)
+        self._share = np.array([usual / (joint.expected_step or usual) for joint in robot.joints])
         self._points: dict[str, _Points] = {}
         self.position = np.array(position, dtype=np.float64)
 
@@ -176,7 +179,11 @@ class JointPath:
         return delta_q, squared
 
     def overrun(self) -> tuple[float, int]:
-        """Return how far the joint that is furthest past its limit is past it, rad (negative: inside), and its number."""
-        past = np.maximum(self._lower - self.position, self.position - self._upper)
+        """Return how far the joint that is furthest past its limit is past it, rad (negative: inside), and its number.
+
+        A joint of which larger steps than usual are expected shows less in the pictures, and what was added up for it errs by as much more:
+        it counts by the usual step over its own.
+        """
+        past = np.maximum(self._lower - self.position, self.position - self._upper) * self._share
         joint = int(np.argmax(past))
         return float(past[joint]), joint

@@ -37,7 +37,7 @@ class PlanMeasures:
     unexplained_px: Worst
     """The same at the worst step, px rms."""
     overrun_rad: Worst
-    """How far the joint motion of the plan leads past a joint limit, rad."""
+    """How far the joint motion of the plan leads past a joint limit, rad; joints that show little count less, see `JointPath.overrun`."""
     speed_ratio: Worst
     """Largest joint speed asked for over the limit of the joint."""
     robot_share: Worst

@@ -35,11 +35,24 @@ def shipped_folder(robot: str) -> Path:
     return Path(__file__).parent.parent / 'weights' / robot
 
 
-def write_weights(folder: Path, tensors: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
-    """Write numbers and metadata; a reader never sees half a file."""
+def write_weights(folder: Path, tensors: Mapping[str, Array], metadata: Mapping[str, Any], *, half: bool = False) -> None:
+    """Write numbers, in half precision when asked to, and metadata; a reader never sees half a file.
+
+    Raises:
+        ModelContractError: If a number is too large for half precision.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / WEIGHTS, save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}))
+    kept = {name: _halved(name, tensor) if half else np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    write_whole(folder / WEIGHTS, save(kept))
     write_whole(folder / METADATA, (json.dumps(metadata, indent=2) + '\n').encode())
+
+
+def _halved(name: str, tensor: Array) -> Array:
+    if tensor.dtype.kind != 'f':
+        return np.ascontiguousarray(tensor)
+    if np.abs(tensor).max(initial=0.0) > np.finfo(np.float16).max:
+        raise ModelContractError(f'tensor {name} holds {np.abs(tensor).max():.3g}, and half precision ends at {np.finfo(np.float16).max:.0f}')
+    return np.ascontiguousarray(tensor, dtype=np.float16)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -77,7 +90,7 @@ def read_config(folder: Path) -> FieldConfig:
 
 
 def read_tensors(path: Path) -> dict[str, Array]:
-    """Return the tensors of a safetensors file.
+    """Return the tensors of a safetensors file, in single precision.
 
     Raises:
         ModelContractError: If it is missing, cut short, damaged or holds a value that is not finite.
@@ -92,7 +105,7 @@ def read_tensors(path: Path) -> dict[str, Array]:
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise ModelContractError(f'{path}: tensor {name} holds values that are not finite; {RETRAIN}')
-    return tensors
+    return {name: tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor for name, tensor in tensors.items()}
 
 
 def check_tensors(found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]], *, source: str) -> None:

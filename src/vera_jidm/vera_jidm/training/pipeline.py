@@ -107,14 +107,14 @@ def train_idm(
         'recordings': {'train': _identify(training), 'validation': _identify(validation), 'held_out': _identify(held_out)},
     }
     tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    write_weights(weights, tensors, metadata)
+    write_weights(weights, tensors, metadata, half=True)
     export_graph(network, weights / GRAPH)
     model, unseen = NetworkField(config, field_engine(network)), _read(held_out, robot, report)
     figures = None
     if labels is not None:
         figures = evaluate_field(model, unseen, robot, labels, estimator, report=report)
         metadata['figures'] = figures.to_json()
-        write_weights(weights, tensors, metadata)
+        write_weights(weights, tensors, metadata, half=True)
     evidence = gather_evidence(model, unseen, robot, estimator, labels)
     positions = (parts[0].moments or parts[0].pairs).position
     page = ReportInput(robot=robot, metadata=metadata, history=progress.history, positions=positions, evidence=evidence, figures=figures)
