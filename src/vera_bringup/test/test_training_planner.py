@@ -14,7 +14,11 @@ from vera_core.errors import ConfigError
 
 @pytest.mark.parametrize(
     ('robot', 'task', 'text'),
-    [('panda', 'rotate', "can learn push besides reach, not 'rotate'"), ('allegro', 'push', 'knows the panda only')],
+    [
+        ('panda', 'rotate', "can learn push, pick, stack besides reach, not 'rotate'"),
+        ('allegro', 'push', 'from the expert with panda, not allegro'),
+        ('panda', 'stack', 'take --robot panda_gripper'),
+    ],
 )
 def test_what_cannot_be_trained_is_told_before_anything_is_filmed(tmp_path: Path, robot: str, task: str, text: str) -> None:
     with pytest.raises(ConfigError, match=text):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,24 @@ from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError
 from vera_planner.moving import MOVING, save_moving
 from vera_planner.reading import READER, save_reader
+from vera_planner.training.dataset import load_clips
 from vera_planner.training.evaluate import evaluate_planner
+from vera_planner.training.marked import SHARES as MARKED_SHARES
+from vera_planner.training.marked import train_marked_layer
 from vera_planner.training.moving import train_moving
 from vera_planner.training.reading import train_reader
 from vera_planner.training.show import ProgressShow
 from vera_planner.training.train import train_planner
-from vera_planner.weights import load_model, shipped_weights
+from vera_planner.weights import LAYER, SHIPPED, load_model, save_model, shipped_weights
 from vera_sim.clip_set import write_dataset
+from vera_sim.tasks import find_task
 
 HELD_OUT_FIRST_SEED = 500_000
 """Held-out videos have seeds from here on; training videos count from 0."""
-LEARNED = ('push',)
-"""Tasks besides reach whose dreams the embedded planner can learn."""
+TOGETHER: Mapping[str, tuple[str, ...]] = {'push': ('push',), 'pick': ('pick', 'stack'), 'stack': ('pick', 'stack')}
+"""Tasks besides reach whose dreams the embedded planner can learn, and which are learned together with each, by the robot that does them."""
+LAYER_SHARE = 0.6
+"""Of the training's time for finding and painting the fingers of a gripper, which the robot of reach keeps closed."""
 READER_SHARE = 0.2
 """Of the training's time for reading sentences."""
 
@@ -54,34 +61,46 @@ def train(robot_name: str, *, data: Path, work: Path, out: Path | None, clips: i
 def train_task(robot_name: str, task: str, *, data: Path, work: Path, out: Path | None, clips: int, minutes: float, seed: int) -> int:
     """Film what is missing, train the reader and how robot and object move together, put the weights beside those of reach; return 0.
 
+    The reader is the same for all tasks and robots, and is trained with push; the fingers of a gripper are, with what is done with them.
+
     Raises:
-        ConfigError: If the task moves nothing, or there are no weights of reach for the robot.
+        ConfigError: If the task moves nothing, or is another robot's.
     """
-    if task not in LEARNED:
-        raise ConfigError(f"the embedded planner can learn {', '.join(LEARNED)} besides reach, not '{task}'")
+    if task not in TOGETHER:
+        raise ConfigError(f"the embedded planner can learn {', '.join(TOGETHER)} besides reach, not '{task}'")
+    tasks, robot = TOGETHER[task], load_embodiment(find_task(task).robot)
+    if robot_name != robot.name:
+        raise ConfigError(f'{task} is learned from the expert with {robot.name}, not {robot_name}; take --robot {robot.name}')
     console = Console(soft_wrap=True)
-    _check_robot(robot_name)
-    folder = data / task
-    film_clips(task, robot_name, folder / 'train', seeds=range(clips), held_out=False)
-    film_clips(task, robot_name, folder / 'heldout', seeds=range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 25), held_out=True)
+    train_dirs, held_out_dirs = [data / name / 'train' for name in tasks], [data / name / 'heldout' for name in tasks]
+    for name, train_dir, held_out_dir in zip(tasks, train_dirs, held_out_dirs, strict=True):
+        film_clips(name, robot.name, train_dir, seeds=range(clips), held_out=False)
+        film_clips(name, robot.name, held_out_dir, seeds=range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 25), held_out=True)
     command = ' '.join(['vera', *sys.argv[1:]])
-    with ProgressShow({'reader': READER_SHARE, 'moving': 1 - READER_SHARE}) as show:
-        reader, _ = train_reader(work / task, minutes=READER_SHARE * minutes, seed=seed, command=command, report=show.report)
+    target, folder = out or Path(str(resources.files('vera_planner'))) / 'weights', work / '-'.join(tasks)
+    model, figures = load_model(shipped_weights()), {}
+    marked = task != 'push'
+    stages = {name: LAYER_SHARE * share for name, share in MARKED_SHARES.items()} if marked else {'reader': READER_SHARE}
+    first_minutes = minutes * sum(stages.values())
+    with ProgressShow((*stages, 'moving')) as show:
+        if marked:
+            clips_set, held_out_set = load_clips(*train_dirs), load_clips(*held_out_dirs)
+            made = train_marked_layer(
+                model, SHIPPED, clips_set, held_out_set, folder, minutes=first_minutes, seed=seed, command=command, report=show.report
+            )
+            path = target / LAYER.format(robot=robot.name)
+            save_model(made, path)
+            model, figures['fingers'] = load_model(path), made.metadata['figures']
+        else:
+            reader, _ = train_reader(folder, minutes=first_minutes, seed=seed, command=command, report=show.report)
+            save_reader(reader, target / READER)
+            figures['reader'] = reader.metadata['figures']
         moving = train_moving(
-            load_model(shipped_weights()),
-            folder / 'train',
-            folder / 'heldout',
-            work / task,
-            minutes=(1 - READER_SHARE) * minutes,
-            seed=seed,
-            command=command,
-            report=show.report,
+            model, train_dirs, held_out_dirs, folder, minutes=minutes - first_minutes, seed=seed, command=command, report=show.report
         )
-    target = out or Path(str(resources.files('vera_planner'))) / 'weights'
-    save_reader(reader, target / READER)
-    save_moving(moving, target / MOVING.format(robot=robot_name))
-    console.print(_table({'reader': reader.metadata['figures'], task: moving.metadata['figures']}))
-    console.print(f'weights: {target / READER} and {MOVING.format(robot=robot_name)}')
+    save_moving(moving, target / MOVING.format(robot=robot.name))
+    console.print(_table({**figures, 'moving': moving.metadata['figures']}))
+    console.print(f'weights: {target}')
     return 0
 
 

@@ -18,6 +18,7 @@ from vera_core.types import JacobianField, JointVelocity, VideoPlan
 from vera_jidm.executability import Calibration, Moment, PlanCheck, PlanMeasures, StepWatch, Verdict, WatchSettings, load_calibration
 from vera_jidm.executability.calibration import doubts_of, fit, save_calibration
 from vera_jidm.executability.inspection import Inspection, Judged, best_first
+from vera_jidm.executability.joint_path import JointPath
 from vera_jidm.executability.measures import FEATURES, Worst, sentence
 
 S = 1_000_000_000
@@ -296,3 +297,12 @@ def test_a_moment_of_doubt_small_motions_and_a_new_plan_drop_nothing() -> None:
     assert not any(watch.look(estimate(0.1 * k, 0.99 if 10 <= k < 14 else 0.4)) for k in range(30))
     assert not any(watch.look(estimate(4 + 0.1 * k, 1.0, residual_px=0.4)) for k in range(30))
     assert not any(watch.look(estimate(8 + 0.1 * k, 0.99, plan_id=2 + k // 8)) for k in range(40))
+
+
+def test_a_joint_that_shows_little_counts_less_past_its_limit() -> None:
+    robot = load_embodiment('panda_gripper')
+    position = robot.home.copy()
+    position[-1] = 1.06
+    assert JointPath(robot, position).overrun() == (pytest.approx(0.06 * 0.02 / 0.09), 7)  # its expected_step is 0.09 rad, the usual one 0.02
+    position[0] = robot.limits('upper')[0] + 0.05
+    assert JointPath(robot, position).overrun() == (pytest.approx(0.05), 0)

@@ -92,7 +92,7 @@ def test_a_trained_forecast_moves_the_object_and_goes_on_after_an_interruption(t
     folder = tmp_path / 'clips'
 
     def train(minutes: float) -> MovingModel:
-        return train_moving(base, folder, folder, tmp_path / 'work', minutes=minutes, command='test', width=64)
+        return train_moving(base, [folder], [folder], tmp_path / 'work', minutes=minutes, command='test', width=64)
 
     model = train(0.1)
     assert model.tasks == ('push',)
@@ -117,7 +117,7 @@ def test_clips_that_move_nothing_are_refused(tmp_path: Path, base: EmbeddedModel
     with np.load(tmp_path / 'clips' / 'shard_000000.npz') as shard:
         np.savez(folder / 'shard_000000.npz', **{name: shard[name] for name in shard if name not in ('task', 'direction', 'onto')})
     with pytest.raises(ConfigError, match='holds clips of reach; clips of push are wanted'):
-        train_moving(base, folder, folder, tmp_path / 'work', minutes=0.01, command='test')
+        train_moving(base, [folder], [folder], tmp_path / 'work', minutes=0.01, command='test')
 
 
 def test_a_file_that_is_missing_or_cut_short_is_named(tmp_path: Path) -> None:

@@ -65,15 +65,17 @@ class Mover:
         count = min(3, *(len(request.context[view]) for view in views))
         pictures = {view: np.stack([frame.rgb for frame in request.context[view][-count:]]) for view in views}
         thumbnails = base.layer.spot({view: _to_tensor(pictures[view]) for view in views}, self._plates)
-        latents = base.layer.latent(thumbnails)
-        alphas = {view: robot_alphas(thumbnails[view], base.working_size) for view in views}
+        poses, alphas = self._read(thumbnails, pictures)
         self._tracker.begin(request.task_id)
-        sightings = [self._look({v: pictures[v][k] for v in views}, {v: alphas[v][k] for v in views}, asked) for k in range(count)]
+        hands = base.layer.marks_of(poses).mean(dim=2).numpy() if base.marks is not None else [None] * count
+        sightings = [
+            self._look({v: pictures[v][k] for v in views}, {v: alphas[v][k] for v in views}, asked, hands[k]) for k in range(count)
+        ]
         now = sightings[-1]
         if not any(sighting.is_seen.any() for sighting in sightings) and not self._tracker.cutouts:
             raise PlanningError(f"'{request.prompt[:80]}' names {asked.target.replace('_', ' ')}, and no view shows it")
         uv = torch.from_numpy(np.stack([sighting.now for sighting in sightings])).float()
-        states, known = pad_context(to_state(latents, uv, base.working_size))
+        states, known = pad_context(to_state(poses, uv, base.working_size))
         start, onto = (torch.from_numpy(place).float() for place in (now.start, now.onto))
         goal = goal_numbers(asked.task, asked.direction, start, onto, base.working_size)[None]
         generator = torch.Generator().manual_seed(request.seed)
@@ -82,8 +84,20 @@ class Mover:
         robot = base.layer.settled(robot, self._rounds)
         return self._paint({view: pictures[view][-1] for view in views}, robot, np.asarray(places.numpy(), dtype=np.float64))
 
-    def _look(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked) -> Sighting:
-        return self._tracker.look(pictures, alphas, self._query(asked.target), self._query(asked.onto) if asked.onto else None)
+    def _read(self, thumbnails: Mapping[str, Tensor], pictures: Mapping[str, RgbArray]) -> tuple[Tensor, dict[str, FloatArray]]:
+        """Return the robot's poses (B, pose_length) and where it is in every view, (B, H, W), 0..1."""
+        base = self._base
+        latents = base.layer.latent(thumbnails)
+        if base.marks is None:
+            return base.layer.pose(latents), {view: robot_alphas(thumbnails[view], base.working_size) for view in base.views}
+        marks = base.marks({view: _to_tensor(pictures[view]) for view in base.views}, self._plates, latents)
+        poses = base.layer.pose(latents, marks)
+        # A thumbnail is too coarse to tell fingers from what they hold.
+        return poses, {view: alpha[:, 0].numpy() for view, (_, alpha) in base.layer.decode(poses).items()}
+
+    def _look(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked, hand: FloatArray | None) -> Sighting:
+        onto = self._query(asked.onto) if asked.onto else None
+        return self._tracker.look(pictures, alphas, self._query(asked.target), onto, hand)
 
     def _query(self, thing: str) -> Tensor:
         if thing not in self._queries:

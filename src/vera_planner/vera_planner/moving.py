@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How robot and object move together: the latent dynamics of reach, with the object's pixels beside the robot's latent and the task in the goal.
 
-A state is the robot's latent and where the object is in every view, in units of OBJECT_PX from the middle of the picture, so that both have
+A state is the robot's pose (its latent, with its marks where it has some) and where the object is in every view, in units of OBJECT_PX from the middle of the picture, so that both have
 spreads of a few units. The goal says where the object was when the task began, where the other thing is, which task, and which way.
 """
 
@@ -41,20 +41,20 @@ class MovingModel:
     metadata: dict[str, Any]
 
 
-def moving_size(latent: int, views: int, *, width: int, horizon: int = 20) -> DynamicsSize:
-    """Return the size of the dynamics for robot latents of a length and a number of views."""
-    return DynamicsSize(latent=latent + 2 * views, goals=4 * views + len(TASKS) + len(DIRECTIONS), width=width, horizon=horizon)
+def moving_size(pose: int, views: int, *, width: int, horizon: int = 20) -> DynamicsSize:
+    """Return the size of the dynamics for robot poses of a length and a number of views."""
+    return DynamicsSize(latent=pose + 2 * views, goals=4 * views + len(TASKS) + len(DIRECTIONS), width=width, horizon=horizon)
 
 
-def to_state(latents: Tensor, uv: Tensor, picture: tuple[int, int]) -> Tensor:
-    """Return states (..., latent + 2 V) of robot latents (..., latent) and object pixels (..., V, 2) in pictures of (H, W) px."""
-    return torch.cat([latents, ((uv - _middle(picture)) / OBJECT_PX).flatten(-2)], dim=-1)
+def to_state(poses: Tensor, uv: Tensor, picture: tuple[int, int]) -> Tensor:
+    """Return states (..., pose + 2 V) of robot poses (..., pose) and object pixels (..., V, 2) in pictures of (H, W) px."""
+    return torch.cat([poses, ((uv - _middle(picture)) / OBJECT_PX).flatten(-2)], dim=-1)
 
 
 def from_state(state: Tensor, views: int, picture: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Return robot latents (..., latent) and object pixels (..., V, 2) of states; the reverse of `to_state`."""
-    latents, uv = state[..., : -2 * views], state[..., -2 * views :]
-    return latents, uv.unflatten(-1, (views, 2)) * OBJECT_PX + _middle(picture)
+    """Return robot poses (..., pose) and object pixels (..., V, 2) of states; the reverse of `to_state`."""
+    poses, uv = state[..., : -2 * views], state[..., -2 * views :]
+    return poses, uv.unflatten(-1, (views, 2)) * OBJECT_PX + _middle(picture)
 
 
 def goal_numbers(task: str, direction: str, start: Tensor, onto: Tensor, picture: tuple[int, int]) -> Tensor:

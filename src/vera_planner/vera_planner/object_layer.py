@@ -30,6 +30,8 @@ SMALLEST_PX = 6
 """Fewer pixels are no object."""
 COVERED = 0.15
 """Coverage by the robot, read from a thumbnail, from which on a pixel is not believed."""
+HELD_PX = 5.0
+"""So near to the middle between the fingers an object out of sight moves with them."""
 SEEN = 0.5
 """An object is held to be seen when grounding gives at most this probability that it is not there."""
 
@@ -114,6 +116,7 @@ class ObjectTracker:
         self._last: dict[str, FloatArray] = {}
         self._start: dict[str, FloatArray] = {}
         self._onto: dict[str, FloatArray] = {}
+        self._hand: dict[str, FloatArray] = {}
         self._task_id: int | None = None
 
     def begin(self, task_id: int) -> None:
@@ -121,10 +124,17 @@ class ObjectTracker:
         self.memory.begin(task_id)
         if task_id != self._task_id:
             self._task_id = task_id
-            for kept in (self.cutouts, self._last, self._start, self._onto):
+            for kept in (self.cutouts, self._last, self._start, self._onto, self._hand):
                 kept.clear()
 
-    def look(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], target: Tensor, onto: Tensor | None) -> Sighting:
+    def look(
+        self,
+        pictures: Mapping[str, RgbArray],
+        alphas: Mapping[str, FloatArray],
+        target: Tensor,
+        onto: Tensor | None,
+        hand: FloatArray | None = None,
+    ) -> Sighting:
         """Take in a moment.
 
         Args:
@@ -132,6 +142,7 @@ class ObjectTracker:
             alphas: View to the robot's coverage, (H, W), 0..1.
             target: Query of the object, shape (F + 1,).
             onto: Query of the thing it ends up on, or None.
+            hand: Where the middle between the fingers is in every view, shape (V, 2), px: what is out of sight there moves with it.
         """
         seen = np.zeros(len(self.views), bool)
         for number, view in enumerate(self.views):
@@ -142,7 +153,9 @@ class ObjectTracker:
                 features = self._grounding.features(torch.from_numpy(free).permute(2, 0, 1)[None].float() / 255)
             uv, seen[number] = find_object(features, target)
             if not seen[number]:
-                uv = self._last.get(view, uv)
+                uv = self._carried(view, uv, None if hand is None else hand[number])
+            if hand is not None:
+                self._hand[view] = hand[number].astype(np.float64)
             self._last[view] = uv
             if seen[number]:
                 self._start.setdefault(view, uv)
@@ -161,6 +174,15 @@ class ObjectTracker:
             onto=np.stack([self._onto.get(view, middle) for view in self.views]),
             is_seen=seen,
         )
+
+    def _carried(self, view: str, guess: FloatArray, hand: FloatArray | None) -> FloatArray:
+        """Where an object is that is not seen: where it was, moved with the hand when it was in it."""
+        if view not in self._last:
+            return guess
+        last, before = self._last[view], self._hand.get(view)
+        if hand is None or before is None or float(np.linalg.norm(last - before)) > HELD_PX:
+            return last
+        return np.asarray(last + hand - before)
 
     def _hidden(self, view: str, uv: FloatArray) -> FloatArray:
         """What the object hides of the background, (H, W), 0 or 1."""

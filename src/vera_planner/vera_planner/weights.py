@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The embedded planner's networks as one unit, written to and read from a safetensors file with a JSON page beside it."""
+"""The embedded planner's networks as one unit, written to and read from a safetensors file with a JSON page beside it.
+
+The weights of `reach` hold all networks. Those of a robot that looks the same but for its fingers hold what finds and paints these, and name the file,
+beside them, that has the rest of the robot, and the grounding: things look the same whoever moves them.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,20 @@ import numpy as np
 import torch
 from torch import nn
 
+from vera_core.errors import ModelContractError
 from vera_core.shapes import RgbArray
 from vera_planner.models.dynamics import Dynamics, DynamicsSize
 from vera_planner.models.grounding import Grounding
 from vera_planner.models.locator import Locator
+from vera_planner.models.marks import MarkReader
 from vera_planner.models.robot_layer import LayerSize, RobotLayer
 from vera_planner.weights_file import fill_modules, kept_metadata, reading_weights, write_weights
 
 FORMAT = 1
 MAKE_COMMAND = 'vera train planner --robot panda'
-SHIPPED = 'embedded_panda.safetensors'
+LAYER = 'embedded_{robot}.safetensors'
+"""Name of the file of a robot."""
+SHIPPED = LAYER.format(robot='panda')
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -38,15 +46,29 @@ class EmbeddedModel:
     layer: RobotLayer
     grounding: Grounding
     dynamics: Dynamics
+    """Of reach, which moves no marks: not for layers that have some."""
     locator: Locator
     """For evaluation only."""
+    marks: MarkReader | None
+    """For layers with marks."""
+    base: str
+    """Name of the file that has what this one lacks; empty for a file that holds everything."""
+
+    @property
+    def learned_reach(self) -> bool:
+        """Whether it can dream of reaching."""
+        return self.marks is None
+
     plates: dict[str, RgbArray]
     """View to the picture of the empty table, (H, W, 3)."""
     metadata: dict[str, Any]
     """The JSON page: command, seed, data and figures."""
 
     def modules(self) -> dict[str, nn.Module]:
-        """Networks by the name their tensors carry in the file."""
+        """Networks of this file by the name their tensors carry in it."""
+        if self.base:
+            assert self.marks is not None
+            return {'spotters': self.layer.spotters, 'tuned': self.layer.tuned(), 'refiners': self.layer.refiners, 'marks': self.marks}
         return {'layer': self.layer, 'grounding': self.grounding, 'dynamics': self.dynamics, 'locator': self.locator}
 
 
@@ -68,14 +90,27 @@ def build_model(
         grounding=Grounding(),
         dynamics=Dynamics(dynamics),
         locator=Locator(layer.latent, len(views)),
+        marks=None,
+        base='',
         plates=plates,
         metadata=metadata,
     )
 
 
-def shipped_weights() -> Path:
-    """Path of the weights that come with the package."""
-    return Path(str(resources.files('vera_planner') / 'weights' / SHIPPED))
+def build_marked(base: EmbeddedModel, name: str, marks: int, plates: dict[str, RgbArray], metadata: dict[str, Any]) -> EmbeddedModel:
+    """Return a model of which what finds and paints marks, so many per view, is untrained, and the rest is that of another model of some file name."""
+    size = dataclasses.replace(base.layer.size, marks=marks)
+    layer = RobotLayer(base.views, base.working_size, size)
+    layer.take_over(base.layer)
+    reader = MarkReader(base.views, base.working_size, size.latent, marks)
+    return dataclasses.replace(base, layer=layer, marks=reader, base=name, plates=plates, metadata=metadata)
+
+
+def shipped_weights(robot: str = 'panda') -> Path:
+    """Path of the weights that come with the package for a robot; those of the Panda for robots that have none of their own."""
+    folder = Path(str(resources.files('vera_planner') / 'weights'))
+    own = folder / LAYER.format(robot=robot)
+    return own if own.is_file() else folder / SHIPPED
 
 
 def save_model(model: EmbeddedModel, path: Path) -> None:
@@ -87,6 +122,7 @@ def save_model(model: EmbeddedModel, path: Path) -> None:
         'step_dt_s': model.step_dt_s,
         'layer': dataclasses.asdict(model.layer.size),
         'dynamics': dataclasses.asdict(model.dynamics.size),
+        'base': model.base,
         **kept_metadata(model.metadata),
     }
     plates = {f'plate.{view}': torch.from_numpy(np.ascontiguousarray(plate)) for view, plate in model.plates.items()}
@@ -100,14 +136,22 @@ def load_model(path: Path) -> EmbeddedModel:
         ModelContractError: If a file is missing, damaged or of another version; the text names it and the command that makes it.
     """
     with reading_weights(path, FORMAT, MAKE_COMMAND) as (page, tensors):
-        model = build_model(
-            tuple(page['views']),
-            (int(page['working_size'][0]), int(page['working_size'][1])),
-            float(page['step_dt_s']),
-            LayerSize(**page['layer']),
-            DynamicsSize(**page['dynamics']),
-            {view: tensors[f'plate.{view}'].numpy() for view in page['views']},
-            page,
-        )
+        base = str(page.get('base', ''))
+        if Path(base).name != base:
+            raise ModelContractError(f"weights '{path}' name the file '{base}' as their base; it must lie in the same folder")
+        size = LayerSize(**page['layer'])
+        plates = {view: tensors[f'plate.{view}'].numpy() for view in page['views']}
+        if base:
+            model = build_marked(load_model(path.with_name(base)), base, size.marks, plates, page)
+        else:
+            model = build_model(
+                tuple(page['views']),
+                (int(page['working_size'][0]), int(page['working_size'][1])),
+                float(page['step_dt_s']),
+                size,
+                DynamicsSize(**page['dynamics']),
+                plates,
+                page,
+            )
         fill_modules(model.modules(), tensors)
     return model

@@ -39,7 +39,8 @@ def write_dataset(
 
     A seed whose expert fails, or finds its goal out of reach, is left out. Arrays of a shard (C clips, T frames in all): `start` (C + 1,) offsets,
     `target` (C,) colour index, `seed` (C,), `task`, `direction` and `onto` (C,) words, and for every view `frames_VIEW` (T, 128, 128, 3) uint8,
-    `masks_VIEW` (T, 128, 128) uint8, `tip_VIEW` (T, 2), `cubes_VIEW` (C, K, 2) at the start and `moved_VIEW` (T, K, 2) pixels of K cubes.
+    `masks_VIEW` (T, 128, 128) uint8, `tip_VIEW` (T, 2), `marks_VIEW` (T, M, 2) pixels of M points on the fingers, `cubes_VIEW` (C, K, 2) at the start and `moved_VIEW` (T, K, 2)
+    pixels of K cubes.
 
     Args:
         robot: Who does it.
@@ -104,6 +105,7 @@ def _write(path: Path, clips: Sequence[Clip], views: Sequence[str]) -> None:
         arrays[f'frames_{view}'] = np.concatenate([clip.frames[view] for clip in clips])
         arrays[f'masks_{view}'] = np.concatenate([clip.masks[view] for clip in clips])
         arrays[f'tip_{view}'] = np.concatenate([clip.tip_uv[view] for clip in clips]).astype(np.float32)
+        arrays[f'marks_{view}'] = np.concatenate([clip.marks_uv[view] for clip in clips]).astype(np.float32)
         arrays[f'cubes_{view}'] = np.stack([clip.cube_uv[view] for clip in clips]).astype(np.float32)
         arrays[f'moved_{view}'] = np.concatenate([clip.moved_uv[view] for clip in clips]).astype(np.float32)
     partial = path.with_suffix('.partial')

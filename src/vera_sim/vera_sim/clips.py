@@ -40,6 +40,8 @@ class Clip:
     """View to (T, 128, 128), uint8: how much of each pixel the robot covers, 0..255."""
     tip_uv: Mapping[str, FloatArray]
     """View to (T, 2): pixel of the fingertip. For evaluation only."""
+    marks_uv: Mapping[str, FloatArray]
+    """View to (T, K, 2): pixels of the points that tell how the fingers stand, `World.marks`."""
     cube_uv: Mapping[str, FloatArray]
     """View to (C, 2): pixel of every cube's touch point at the start, in the order of `scene.COLOURS`."""
     moved_uv: Mapping[str, FloatArray]
@@ -109,6 +111,7 @@ def make_clip(
     masks: dict[str, list[Array]] = {view: [] for view in views}
     tips: dict[str, list[FloatArray]] = {view: [] for view in views}
     moved: dict[str, list[FloatArray]] = {view: [] for view in views}
+    marks: dict[str, list[FloatArray]] = {view: [] for view in views}
     for state in shown.states:
         world.show(state)
         middles = np.array([world.cube_position(cube.name) for cube in cubes]).reshape(-1, 3)
@@ -116,6 +119,7 @@ def make_clip(
             frames[view].append(to_working_size(world.render(view), (WORKING_SIZE, WORKING_SIZE)))
             tips[view].append(world.project(view, world.fingertip, WORKING_SIZE)[0])
             moved[view].append(world.project(view, middles, WORKING_SIZE))
+            marks[view].append(world.project(view, world.marks, WORKING_SIZE))
             if with_masks:
                 mask = world.robot_mask(view).astype(np.uint8) * 255
                 masks[view].append(cv2.resize(mask, (WORKING_SIZE, WORKING_SIZE), interpolation=cv2.INTER_AREA))
@@ -127,6 +131,7 @@ def make_clip(
         frames={view: np.stack(frames[view]) for view in views},
         masks={view: np.stack(masks[view]) if with_masks else np.zeros((0, WORKING_SIZE, WORKING_SIZE), np.uint8) for view in views},
         tip_uv={view: np.stack(tips[view]) for view in views},
+        marks_uv={view: np.stack(marks[view]) for view in views},
         cube_uv=cube_uv,
         moved_uv={view: np.stack(moved[view]) for view in views},
         joints=shown.joints,

@@ -57,7 +57,8 @@ class World:
         self._push_meter = None if obstacle is None else PushMeter(self.model, self.robot_geoms)
         self.passive_names, self._passive_qpos = self._find_passive_joints()
         self._coupled = coupled_joints(self.model)
-        self._tips = self._find_tips()
+        self._tips = self._find_points('fingertip')
+        self._marks = self._find_points('mark') or self._tips
         self._option = mujoco.MjvOption()
         self.set_scene(scene or sample_scene(robot, 0))
 
@@ -76,12 +77,14 @@ class World:
         ]
         return tuple(self.model.joint(index).name.removeprefix(PREFIX) for index in found), self.model.jnt_qposadr[found]
 
-    def _find_tips(self) -> list[tuple[int, FloatArray]]:
-        """Bodies and points on them, m: the sites called fingertip..., or the middles of the last links where the model has no such site."""
+    def _find_points(self, prefix: str) -> list[tuple[int, FloatArray]]:
+        """Bodies and points on them, m: the sites of that name; of fingertips the middles of the last links where the model has no such site."""
         sites = [self.model.site(index) for index in range(self.model.nsite)]
-        marked = [(int(site.bodyid[0]), site.pos.copy()) for site in sites if site.name.startswith(f'{PREFIX}fingertip')]
+        marked = [(int(site.bodyid[0]), site.pos.copy()) for site in sites if site.name.startswith(PREFIX + prefix)]
+        if marked or prefix != 'fingertip':
+            return marked
         last = set(np.flatnonzero(self.robot_bodies).tolist()) - set(self.model.body_parentid.tolist())
-        return marked or [(body, self.model.body_ipos[body].copy()) for body in sorted(last)]
+        return [(body, self.model.body_ipos[body].copy()) for body in sorted(last)]
 
     # -- scene and state -------------------------------------------------------------------------------------------------
 
@@ -163,7 +166,15 @@ class World:
     @property
     def fingertips(self) -> FloatArray:
         """The robot's outermost points, world frame, shape (K, 3), m: one for an arm, one per finger for a hand."""
-        return np.array([self.data.xpos[body] + self.data.xmat[body].reshape(3, 3) @ point for body, point in self._tips])
+        return self._place(self._tips)
+
+    @property
+    def marks(self) -> FloatArray:
+        """Points that tell how the fingers stand, world frame, shape (K, 3), m: the lower ends of a driven gripper's fingers, else the fingertips."""
+        return self._place(self._marks)
+
+    def _place(self, points: list[tuple[int, FloatArray]]) -> FloatArray:
+        return np.array([self.data.xpos[body] + self.data.xmat[body].reshape(3, 3) @ point for body, point in points])
 
     @property
     def fingertip(self) -> FloatArray:

@@ -23,7 +23,7 @@ from vera_planner.moving import MOVING, load_moving
 from vera_planner.planner import PlanRequest, check_prompt, check_request
 from vera_planner.reading import READER, check_asked, load_reader
 from vera_planner.residual import carry_residual
-from vera_planner.weights import SHIPPED, EmbeddedModel, load_model, shipped_weights
+from vera_planner.weights import LAYER, EmbeddedModel, load_model, shipped_weights
 
 NOTHING_LIMIT = 0.5
 """A sentence is refused when every view gives at least this probability that nothing is named."""
@@ -49,7 +49,7 @@ class EmbeddedPlanner:
 
         Args:
             robot: Its views and working size must be those of the weights; None skips the check.
-            weights: File, or folder that holds `embedded_panda.safetensors`; empty for the weights of the package.
+            weights: File, or folder that holds `embedded_ROBOT.safetensors`; empty for the weights of the package.
             sampling_steps: 1 gives the mean plan (a sample only when one is asked for), more give samples of the seed, 1..16.
             carried_frames: On that many first frames the real robot's texture is carried along, 0..20.
             settling_rounds: How often forecast latents are moved towards those of real robots, 0..4; see `RobotLayer.settled`.
@@ -65,8 +65,9 @@ class EmbeddedPlanner:
         if not 0 <= settling_rounds <= 4:
             raise ConfigError(f'settling_rounds is {settling_rounds}; it must be 0..4')
         torch.set_num_threads(1)
-        path = Path(weights) if weights else shipped_weights()
-        self.model = load_model(path / SHIPPED if path.is_dir() else path)
+        self._robot = robot.name if robot is not None else 'panda'
+        path = Path(weights) if weights else shipped_weights(self._robot)
+        self.model = load_model(path / LAYER.format(robot=self._robot) if path.is_dir() else path)
         if robot is not None:
             _check_robot(robot, self.model, path)
         self._sentences = SentenceEncoder()
@@ -77,7 +78,6 @@ class EmbeddedPlanner:
         folder = path if path.is_dir() else path.parent
         reader = folder / READER
         self._reader = load_reader(reader).reader if reader.is_file() else None
-        self._robot = robot.name if robot is not None else 'panda'
         self._mover = self._load_mover(folder)
         self.step_dt_s = self.model.step_dt_s
         self.name = f'embedded {path.stem if path.is_file() else path.name}, {sampling_steps} step{"s" if sampling_steps > 1 else ""}'
@@ -98,6 +98,10 @@ class EmbeddedPlanner:
         asked = self._more_than_reach(request.prompt)
         if asked is not None and self._mover is not None:
             frames, confidence = self._mover.dream(request, asked, steps=self._steps_for(request)), min(asked.sure)
+        elif not self.model.learned_reach:
+            raise PlanningError(
+                f"'{request.prompt[:80]}' asks for nothing that the planner of {self._robot} has learned: {', '.join(sorted(self._tasks))}"
+            )
         else:
             frames, confidence = self.dream(request, sentence)
         if confidence < 1 - NOTHING_LIMIT:
@@ -141,8 +145,13 @@ class EmbeddedPlanner:
         asked = self._reader.read(*self._sentences.tokens([prompt]))
         if asked.task == 'reach' or asked.sure[0] < CLEARLY:
             return None
-        check_asked(asked, prompt, {'reach', *(self._mover.tasks if self._mover is not None else ())}, self._robot)
+        check_asked(asked, prompt, self._tasks, self._robot)
         return asked
+
+    @property
+    def _tasks(self) -> set[str]:
+        """What these weights have learned."""
+        return {*(('reach',) if self.model.learned_reach else ()), *(self._mover.tasks if self._mover is not None else ())}
 
     @torch.no_grad()
     def dream(self, request: PlanRequest, sentence: Tensor) -> tuple[dict[str, RgbArray], float]:

@@ -6,6 +6,9 @@ Three steps, each simple enough to learn in minutes on one CPU core. `Spotter` f
 premultiplied colour and alpha at a quarter of full size. `Pca` turns the thumbnails of all views into one latent and back; it is linear,
 so near poses have near latents. `Sharpener` takes the thumbnail that a latent stands for, which is blurred and aligned with the picture,
 to the full-size layer. No joint position enters anywhere.
+
+What is small and moves far, such as the fingers of a gripper, is lost in a thumbnail. Points on it, its marks, then stand beside the latent as
+pixels: a pose is the latent and the marks of all views, and what lies round the marks is painted once more by a `Refiner`.
 """
 
 from __future__ import annotations
@@ -17,8 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vera_planner.models.refiner import Modulated, Refiner
+
 CELL = 4
 """Full-size pixels per thumbnail pixel."""
+MARK_PX = 5.0
+"""Marks in a pose are in units of this many px from the middle of the picture, so that their spreads are like those of latents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +39,8 @@ class LayerSize:
     half: int = 24
     """Channels at half of full size."""
     spotter: int = 32
+    marks: int = 0
+    """Points per view whose pixels stand beside the latent."""
 
 
 class Spotter(nn.Module):
@@ -100,22 +109,6 @@ class Pca(nn.Module):
             return latent.float() * self.scale @ self.basis + self.mean
 
 
-class Modulated(nn.Module):
-    """Residual 3x3 convolution, scaled and shifted per channel by the latent."""
-
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, padding=1)
-        self.film = nn.Linear(hidden, 2 * width)
-        nn.init.zeros_(self.film.bias)
-        nn.init.normal_(self.film.weight, std=0.02)
-
-    def forward(self, features: Tensor, hidden: Tensor) -> Tensor:
-        """Return features of the same shape (B, width, h, w)."""
-        scale, shift = self.film(hidden)[:, :, None, None].chunk(2, dim=1)
-        return features + functional.silu(self.conv(features) * (1 + scale) + shift)
-
-
 class Sharpener(nn.Module):
     """A latent's thumbnail of one view to the robot layer at full size."""
 
@@ -160,8 +153,11 @@ class RobotLayer(nn.Module):
         self.small_shape = (4, rows // CELL, cols // CELL)
         self.spotters = nn.ModuleDict({view: Spotter(size.spotter) for view in views})
         self.pca = Pca(len(views) * self.small_shape[0] * self.small_shape[1] * self.small_shape[2], size.latent)
+        self.pose_length = size.latent + 2 * size.marks * len(views)
         self.trunk = nn.Sequential(nn.Linear(size.latent, size.hidden), nn.SiLU(), nn.Linear(size.hidden, size.hidden), nn.SiLU())
         self.sharpeners = nn.ModuleDict({view: Sharpener(rows, cols, size) for view in views})
+        if size.marks:
+            self.refiners = nn.ModuleDict({view: Refiner(self.pose_length, size.marks) for view in views})
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
@@ -178,18 +174,54 @@ class RobotLayer(nn.Module):
         """Return latents (B, latent) from pictures (B, 3, H, W), 0..1."""
         return self.latent(self.spot(pictures, plates))
 
-    def decode(self, latent: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """Return per view colour (B, 3, H, W) and alpha (B, 1, H, W), 0..1, from latents (B, latent)."""
+    def pose(self, latent: Tensor, marks: Tensor | None = None) -> Tensor:
+        """Return poses (..., latent + 2 V K) of latents (..., latent) and marks (..., V, K, 2), px; without marks a pose is the latent."""
+        if not self.size.marks:
+            return latent
+        assert marks is not None
+        return torch.cat([latent, ((marks - self._middle) / MARK_PX).flatten(-3)], dim=-1)
+
+    def marks_of(self, pose: Tensor) -> Tensor:
+        """Return the marks (..., V, K, 2), px, of poses."""
+        marks: Tensor = pose[..., self.size.latent :].unflatten(-1, (len(self.views), self.size.marks, 2))
+        return marks * MARK_PX + self._middle
+
+    @property
+    def _middle(self) -> Tensor:
+        return torch.tensor([self.shape[1] / 2, self.shape[0] / 2])
+
+    def decode(self, pose: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return per view colour (B, 3, H, W) and alpha (B, 1, H, W), 0..1, from poses (B, pose_length)."""
+        layers = self.decode_latent(pose[:, : self.size.latent])
+        if not self.size.marks:
+            return layers
+        marks = self.marks_of(pose)
+        return {view: self.refiners[view](*layers[view], pose, marks[:, number]) for number, view in enumerate(self.views)}
+
+    def decode_latent(self, latent: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return what `decode` does, without what marks tell, from latents (B, latent)."""
         hidden = self.trunk(latent)
         parts = self.pca.decode(latent).unflatten(1, (len(self.views), *self.small_shape))
         return {view: sharpener(parts[:, i], hidden) for i, (view, sharpener) in enumerate(self.sharpeners.items())}
 
-    def settled(self, latent: Tensor, rounds: int) -> Tensor:
-        """Return latents (B, latent) moved towards those of real robots, by decoding them and reading the decoded robot's own thumbnails again.
+    def settled(self, pose: Tensor, rounds: int) -> Tensor:
+        """Return poses (B, pose_length) moved towards those of real robots, by decoding them and reading the decoded robot's own thumbnails again.
 
         A forecast is a mean over what may come, and the mean of two postures is none. The decoder has only learned robots, so what it paints
-        of such a latent is nearer to one than the latent is. Every round takes one decoding.
+        of such a latent is nearer to one than the latent is. Marks are single points and stay. Every round takes one decoding.
         """
         for _ in range(rounds):
-            latent = self.latent({view: thumbnail(*layer) for view, layer in self.decode(latent).items()})
-        return latent
+            latent = self.latent({view: thumbnail(*layer) for view, layer in self.decode(pose).items()})
+            pose = torch.cat([latent, pose[:, self.size.latent :]], dim=1)
+        return pose
+
+    def tuned(self) -> nn.ModuleDict:
+        """Return what is worth learning again for a robot that moves in other postures: all of the painter but what is large, the linear maps."""
+        parts = ('enter', 'blocks', 'widen', 'head')
+        found = {f'{view}_{part}': getattr(sharpener, part) for view, sharpener in self.sharpeners.items() for part in parts}
+        return nn.ModuleDict({'trunk': self.trunk, **found})
+
+    def take_over(self, other: RobotLayer) -> None:
+        """Begin from the layer of a robot that looks the same but round its marks; nothing is trained until it is asked to be."""
+        self.load_state_dict(other.state_dict(), strict=False)
+        self.requires_grad_(False)

@@ -25,6 +25,8 @@ class LayerFrames:
     def __init__(self, clips: ClipSet, plates: Mapping[str, RgbArray]) -> None:
         self.rgb = {view: torch.from_numpy(frames) for view, frames in clips.frames.items()}
         self.masks = {view: torch.from_numpy(masks) for view, masks in clips.masks.items()}
+        self.marks = torch.from_numpy(np.stack([clips.marks[view] for view in clips.views], axis=1)).float()
+        """Shape (N, V, M, 2), px."""
         self.plates = {view: torch.from_numpy(plate.copy()).permute(2, 0, 1)[None].float() / 255 for view, plate in plates.items()}
 
     def __len__(self) -> int:
@@ -50,9 +52,10 @@ def fit_pca(net: RobotLayer, frames: LayerFrames, *, samples: int, generator: to
 
 
 @torch.no_grad()
-def true_latents(net: RobotLayer, frames: LayerFrames) -> Tensor:
-    """Return the latents of all frames from their true masks, (N, latent)."""
-    return torch.cat([net.latent(frames.thumbnails(part)) for part in torch.split(torch.arange(len(frames)), 256)])
+def true_poses(net: RobotLayer, frames: LayerFrames) -> Tensor:
+    """Return the latents of all frames from their true masks, with the true marks where the robot has some, (N, pose_length)."""
+    latents = torch.cat([net.latent(frames.thumbnails(part)) for part in torch.split(torch.arange(len(frames)), 256)])
+    return net.pose(latents, frames.marks)
 
 
 def spotter_loss(net: RobotLayer, frames: LayerFrames, index: Tensor) -> Tensor:
@@ -68,27 +71,30 @@ def spotter_loss(net: RobotLayer, frames: LayerFrames, index: Tensor) -> Tensor:
 
 
 def sharpener_loss(net: RobotLayer, frames: LayerFrames, latents: Tensor, index: Tensor, generator: torch.Generator) -> Tensor:
-    """Weighted reconstruction error of one batch.
-
-    On the composite over the plate: |e| + 4 e^2 + 0.5 |gradient of e|, plus 0.5 |alpha error|; pixels on or next to the robot weigh 11
-    times the others, and the sum is divided by the robot's area, so that a small arm counts as much as a large one.
-    """
+    """`layer_loss` of one batch of latents (N, latent), all views, without marks."""
     rgb, masks = frames.batch(index)
     latent = latents[index]
     noisy = latent + LATENT_NOISE * torch.randn(latent.shape, generator=generator)
-    total = torch.zeros(())
-    for view, (colour, alpha) in net.decode(noisy).items():
-        plate, mask = frames.plates[view], masks[view]
-        wanted = torch.where(mask > 0.02, rgb[view], plate)
-        error = alpha * colour + (1 - alpha) * plate - wanted
-        near = functional.max_pool2d(mask, 5, 1, 2)
-        weight = 0.1 + near
-        area = near.sum().clamp_min(1.0)
-        total = total + ((error.abs() + 4 * error.square()) * weight).sum() / (3 * area)
-        for axis in (2, 3):
-            total = total + 0.5 * (error.diff(dim=axis).abs() * weight.narrow(axis, 1, weight.shape[axis] - 1)).sum() / (3 * area)
-        total = total + 0.5 * ((alpha - mask).abs() * weight).sum() / area
-    return total
+    layers = net.decode_latent(noisy)
+    return sum((layer_loss(*layers[view], rgb[view], masks[view], frames.plates[view]) for view in layers), torch.zeros(()))
+
+
+def layer_loss(colour: Tensor, alpha: Tensor, rgb: Tensor, mask: Tensor, plate: Tensor, more: Tensor | None = None) -> Tensor:
+    """Weighted reconstruction error of layers (B, 3, h, w) and (B, 1, h, w), 0..1, against pictures, coverage and plates of the same size.
+
+    On the composite over the plate: |e| + 4 e^2 + 0.5 |gradient of e|, plus 0.5 |alpha error|; pixels on or next to the robot weigh 11
+    times the others, and those that `more` (B, 1, h, w) names that much more; the sum is divided by the robot's area, so that a small arm counts
+    as much as a large one.
+    """
+    wanted = torch.where(mask > 0.02, rgb, plate)
+    error = alpha * colour + (1 - alpha) * plate - wanted
+    near = functional.max_pool2d(mask, 5, 1, 2)
+    weight = 0.1 + near if more is None else 0.1 + near + more
+    area = near.sum().clamp_min(1.0)
+    total = ((error.abs() + 4 * error.square()) * weight).sum() / (3 * area)
+    for axis in (2, 3):
+        total = total + 0.5 * (error.diff(dim=axis).abs() * weight.narrow(axis, 1, weight.shape[axis] - 1)).sum() / (3 * area)
+    return total + 0.5 * ((alpha - mask).abs() * weight).sum() / area
 
 
 @torch.no_grad()
@@ -102,7 +108,7 @@ def layer_quality(net: RobotLayer, frames: LayerFrames, index: Tensor, *, spotte
     for part in torch.split(index, 32):
         rgb, masks = frames.batch(part)
         latent = net.encode(rgb, frames.plates) if spotted else net.latent(frames.thumbnails(part))
-        for view, (colour, alpha) in net.decode(latent).items():
+        for view, (colour, alpha) in net.decode(net.pose(latent, frames.marks[part])).items():
             plate, mask = frames.plates[view], masks[view]
             wanted = torch.where(mask > 0.02, rgb[view], plate)
             made = alpha * colour + (1 - alpha) * plate

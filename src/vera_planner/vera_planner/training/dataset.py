@@ -5,7 +5,7 @@
 Arrays of a shard (C clips, T frames in all): `start` (C + 1,) offsets, `target` (C,) colour index, and for every view
 `frames_VIEW` (T, H, W, 3) uint8, `masks_VIEW` (T, H, W) uint8 robot coverage, `cubes_VIEW` (C, K, 2) pixels at the start, `tip_VIEW` (T, 2) pixels.
 Where cubes are moved also `task`, `direction` and `onto` (C,) words and `moved_VIEW` (T, K, 2) pixels of the cubes' middles; without them a clip
-is one of reach and its cubes stay where they are.
+is one of reach and its cubes stay where they are. Robots with fingers also have `marks_VIEW` (T, M, 2) pixels of points on them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class ClipSet:
     """View to (T, H, W), uint8, 255 where the robot covers the pixel."""
     tips: Mapping[str, FloatArray]
     """View to (T, 2), px; for evaluation only."""
+    marks: Mapping[str, FloatArray]
+    """View to (T, M, 2), px: points that tell how the fingers stand; M is 0 where the data has none."""
     cubes: Mapping[str, FloatArray]
     """View to (C, 4, 2), px, in the order of `prompts.COLOURS`."""
     moved: Mapping[str, FloatArray]
@@ -64,6 +66,7 @@ class ClipSet:
             frames={view: array[rows] for view, array in self.frames.items()},
             masks={view: array[rows] for view, array in self.masks.items()},
             tips={view: array[rows] for view, array in self.tips.items()},
+            marks={view: array[rows] for view, array in self.marks.items()},
             cubes={view: array[first:end] for view, array in self.cubes.items()},
             moved={view: array[rows] for view, array in self.moved.items()},
             goals=self.goals[first:end],
@@ -77,15 +80,17 @@ class ClipSet:
         return self.part(0, count - aside), self.part(count - aside, count)
 
 
-def load_clips(folder: Path, *, max_clips: int | None = None) -> ClipSet:
-    """Read the shards of a folder in the order of their names.
+def load_clips(*folders: Path, max_clips: int | None = None) -> ClipSet:
+    """Read the shards of folders in the order of their names.
 
     Raises:
         ConfigError: If the folder holds no shard, or one lacks an array; the text names it.
     """
-    paths = sorted(folder.glob('shard_*.npz'))
-    if not paths:
-        raise ConfigError(f"no shard_*.npz in '{folder}'; write a data set first")
+    paths: list[Path] = []
+    for folder in folders:
+        paths += (found := sorted(folder.glob('shard_*.npz')))
+        if not found:
+            raise ConfigError(f"no shard_*.npz in '{folder}'; write a data set first")
     shards: list[dict[str, Array]] = []
     clips = 0
     for path in paths:
@@ -100,6 +105,9 @@ def load_clips(folder: Path, *, max_clips: int | None = None) -> ClipSet:
             break
     goals = tuple(goal for shard in shards for goal in _goals(shard))
     moved = [_moved(shard) for shard in shards]
+    for shard in shards:
+        for name in [name for name in shard if name.startswith('tip_')]:
+            shard.setdefault(f'marks_{name.removeprefix("tip_")}', np.zeros((len(shard[name]), 0, 2), np.float32))
     views = [name.removeprefix('frames_') for name in shards[0] if name.startswith('frames_')]
     lengths = np.concatenate([np.diff(shard['start']) for shard in shards])
 
@@ -112,6 +120,7 @@ def load_clips(folder: Path, *, max_clips: int | None = None) -> ClipSet:
         frames=joined('frames'),
         masks=joined('masks'),
         tips=joined('tip'),
+        marks=joined('marks'),
         cubes=joined('cubes'),
         moved={view: np.concatenate([part[view] for part in moved]) for view in views},
         goals=goals,

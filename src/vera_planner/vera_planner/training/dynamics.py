@@ -41,6 +41,8 @@ class Windows:
     """Shape (W, G): goal pixels over the picture's size, 2 V of them, or what else tells the goal."""
     firsts: Tensor
     """Indices of the windows at the start of a clip."""
+    doubt: Tensor | None = None
+    """Shape (N, latent): standard deviation of what is wrong with a row in the same way for all of a context; None where nothing is."""
 
 
 def target_pixels(clips: ClipSet) -> Tensor:
@@ -91,6 +93,10 @@ def dynamics_loss(net: Dynamics, windows: Windows, index: Tensor, generator: tor
     now = context[:, 2:]
     back = (context - now) * slow[:, None, None] * torch.cat([known, torch.ones(count, 1)], dim=1)[:, :, None]
     noisy_context = now + back + CONTEXT_NOISE * torch.randn(context.shape, generator=generator)
+    if windows.doubt is not None:
+        noisy_context = (
+            noisy_context + (windows.doubt[windows.past[index, 2]] * torch.randn(count, context.shape[2], generator=generator))[:, None]
+        )
     noisy_context = torch.where(torch.cat([known, torch.ones(count, 1)], dim=1)[:, :, None] > 0, noisy_context, noisy_context[:, 2:])
     goals = windows.goals[index] + GOAL_NOISE_PX / picture_px * torch.randn(count, windows.goals.shape[1], generator=generator)
     level = torch.rand(count, generator=generator)

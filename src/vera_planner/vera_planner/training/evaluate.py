@@ -22,7 +22,7 @@ from vera_planner.background import paint
 from vera_planner.language import SentenceEncoder
 from vera_planner.planner import PlanRequest
 from vera_planner.prompts import COLOURS, held_out_sentences
-from vera_planner.training.autoencoder import LayerFrames, true_latents
+from vera_planner.training.autoencoder import LayerFrames, true_poses
 from vera_planner.training.dataset import ClipSet, load_clips
 from vera_planner.training.dynamics import Windows, make_windows
 from vera_planner.weights import EmbeddedModel
@@ -79,7 +79,7 @@ def evaluate_planner(
 
 def _training_windows(model: EmbeddedModel, train_dir: Path) -> Windows:
     clips = load_clips(train_dir)
-    return make_windows(clips, true_latents(model.layer, LayerFrames(clips, model.plates)), model.dynamics.size.horizon)
+    return make_windows(clips, true_poses(model.layer, LayerFrames(clips, model.plates)), model.dynamics.size.horizon)
 
 
 def request_from(frames: Mapping[str, RgbArray], task_id: int, step_dt_s: float) -> PlanRequest:

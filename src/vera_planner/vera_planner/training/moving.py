@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,26 @@ from torch import Tensor
 
 from vera_core.errors import ConfigError
 from vera_planner.models.dynamics import Dynamics
-from vera_planner.moving import MovingModel, from_state, goal_numbers, moving_size, to_state
-from vera_planner.training.autoencoder import LayerFrames, true_latents
+from vera_planner.moving import OBJECT_PX, MovingModel, from_state, goal_numbers, moving_size, to_state
+from vera_planner.object_layer import HELD_PX
+from vera_planner.prompts import COLOURS
+from vera_planner.training.autoencoder import LayerFrames, true_poses
 from vera_planner.training.dataset import ClipSet, load_clips
 from vera_planner.training.dynamics import Windows, dynamics_loss, dynamics_quality, make_windows
 from vera_planner.training.loop import Progress, StageSettings, run_stage
 from vera_planner.weights import EmbeddedModel
 
 BATCH = 192
+HELD_DOUBT_PX = 1.5
+"""How far off an object is seen that fingers cover in part: median error of `ObjectTracker` on films of picks, in the hand."""
+THINGS = tuple(f'{colour}_cube' for colour in COLOURS)
 WIDTH = 384
 
 
 def train_moving(
     base: EmbeddedModel,
-    dataset_dir: Path,
-    held_out_dir: Path,
+    dataset_dirs: Sequence[Path],
+    held_out_dirs: Sequence[Path],
     folder: Path,
     *,
     minutes: float,
@@ -43,8 +49,8 @@ def train_moving(
 
     Args:
         base: Weights with the robot's layer; its latents are continued.
-        dataset_dir: Clips of tasks that move an object.
-        held_out_dir: Clips for the figures.
+        dataset_dirs: Folders of clips of tasks that move an object.
+        held_out_dirs: Of clips for the figures.
         folder: Gets checkpoints.
         minutes: Time budget, min; reading the clips comes on top.
         seed: Seed of initial weights and batches.
@@ -56,14 +62,14 @@ def train_moving(
         ConfigError: If there is no data or the clips are of a task that moves nothing.
     """
     torch.set_num_threads(1)
-    clips, held_out = load_clips(dataset_dir), load_clips(held_out_dir)
+    clips, held_out = load_clips(*dataset_dirs), load_clips(*held_out_dirs)
     tasks = tuple(sorted({goal.task for goal in clips.goals}))
     if not tasks or 'reach' in tasks:
         raise ConfigError(
-            f"'{dataset_dir}' holds clips of {', '.join(tasks) or 'no task'}; clips of push are wanted, from: vera clips --task push"
+            f"'{dataset_dirs[0]}' holds clips of {', '.join(tasks) or 'no task'}; clips of push are wanted, from: vera clips --task push"
         )
     torch.manual_seed(seed)
-    size = moving_size(base.layer.size.latent, len(base.views), width=width)
+    size = moving_size(base.layer.pose_length, len(base.views), width=width)
     windows, test = moving_windows(base, clips, size.horizon), moving_windows(base, held_out, size.horizon)
     net = Dynamics(size)
     every = max(1, len(windows.past) // 8000)
@@ -93,10 +99,16 @@ def train_moving(
 
 def moving_windows(base: EmbeddedModel, clips: ClipSet, horizon: int) -> Windows:
     """Cut clips into windows of states of robot and object."""
-    latents = true_latents(base.layer, LayerFrames(clips, base.plates))
-    return make_windows(
-        clips, to_state(latents, object_pixels(clips), base.working_size), horizon, goals_of_clips(clips, base.working_size)
-    )
+    poses, place = true_poses(base.layer, LayerFrames(clips, base.plates)), object_pixels(clips)
+    states = to_state(poses, place, base.working_size)
+    windows = make_windows(clips, states, horizon, goals_of_clips(clips, base.working_size))
+    if not base.layer.size.marks:
+        return windows
+    hand = base.layer.marks_of(poses).mean(dim=2)
+    is_held = (hand - place).norm(dim=2, keepdim=True) < HELD_PX
+    doubt = torch.zeros_like(states)
+    doubt[:, -2 * len(clips.views) :] = (is_held * HELD_DOUBT_PX / OBJECT_PX).expand_as(place).flatten(1)
+    return replace(windows, doubt=doubt)
 
 
 def object_pixels(clips: ClipSet) -> Tensor:
@@ -112,7 +124,11 @@ def goals_of_clips(clips: ClipSet, picture: tuple[int, int]) -> Tensor:
     rows = []
     for clip, goal in enumerate(clips.goals):
         start = torch.stack([torch.from_numpy(clips.cubes[view][clip, clips.target[clip]]) for view in clips.views]).float()
-        rows.append(goal_numbers(goal.task, goal.direction, start, middle, picture))
+        onto = middle
+        if goal.onto:
+            other = THINGS.index(goal.onto)
+            onto = torch.stack([torch.from_numpy(clips.cubes[view][clip, other]) for view in clips.views]).float()
+        rows.append(goal_numbers(goal.task, goal.direction, start, onto, picture))
     return torch.stack(rows)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import shutil
@@ -22,7 +23,7 @@ from vera_planner.language import SentenceEncoder
 from vera_planner.models.dynamics import DynamicsSize
 from vera_planner.models.robot_layer import LayerSize
 from vera_planner.prompts import NOTHING_NAMED_HELD_OUT, held_out_sentences
-from vera_planner.training.autoencoder import LayerFrames, fit_pca, layer_quality, sharpener_loss, spotter_loss, true_latents
+from vera_planner.training.autoencoder import LayerFrames, fit_pca, layer_quality, sharpener_loss, spotter_loss, true_poses
 from vera_planner.training.dataset import ClipSet, clean_plates, load_clips
 from vera_planner.training.dynamics import dynamics_loss, dynamics_quality, make_windows
 from vera_planner.training.grounding import grounding_loss, grounding_quality, training_vectors
@@ -138,17 +139,7 @@ def _train(
         },
         'figures': figures,
     }
-    model = EmbeddedModel(
-        views=work.model.views,
-        working_size=work.model.working_size,
-        step_dt_s=work.model.step_dt_s,
-        layer=work.model.layer,
-        grounding=work.model.grounding,
-        dynamics=work.model.dynamics,
-        locator=work.model.locator,
-        plates=work.model.plates,
-        metadata=metadata,
-    )
+    model = dataclasses.replace(work.model, metadata=metadata)
     path = out_dir / SHIPPED
     save_model(model, path)
     load_model(path)
@@ -173,7 +164,7 @@ def _prepare(clips: ClipSet, folder: Path, minutes: float, seed: int, report: Ca
         latents = known['latents']
     else:
         fit_pca(model.layer, frames, samples=3000, generator=torch.Generator().manual_seed(seed))
-        latents = true_latents(model.layer, frames)
+        latents = true_poses(model.layer, frames)
         tensors = {f'pca.{key}': value for key, value in model.layer.pca.state_dict().items()}
         save_file({**tensors, 'latents': latents, **{f'plate.{view}': torch.from_numpy(plate) for view, plate in plates.items()}}, kept)
     return _Work(clips, frames, model, latents, folder, minutes, report, seed)
@@ -251,7 +242,7 @@ def offline_figures(model: EmbeddedModel, held_out: ClipSet, sentences: Sentence
     firsts = held_out.start[:-1]
     vectors = tuple(sentences.encode_all(list(group)) for group in held_out_sentences().values())
     nothing = sentences.encode_all(list(NOTHING_NAMED_HELD_OUT))
-    windows = make_windows(held_out, true_latents(model.layer, frames), model.dynamics.size.horizon)
+    windows = make_windows(held_out, true_poses(model.layer, frames), model.dynamics.size.horizon)
     return {
         'layer': layer_quality(model.layer, frames, index, spotted=False),
         'layer_from_pictures': layer_quality(model.layer, frames, index, spotted=True),

@@ -90,6 +90,9 @@ def _add_pinion(root: ET.Element, hand: ET.Element) -> None:
             equality, 'joint', name=f'{GRIPPER}_{finger}', joint1=finger, joint2=GRIPPER, polycoef=f'0 {PINION_M} 0 0 0',
             solimp='0.95 0.99 0.001', solref='0.005 1',
         )  # fmt: skip
+    for body in hand.iter('body'):
+        if any(joint.get('name') in FINGERS for joint in body.findall('joint')):
+            ET.SubElement(body, 'site', name=f'mark_{body.get("name")}', pos='0 0 0.0505', size='0.004', rgba='0 0 0 0')
     for geom in hand.iter('geom'):
         if geom.get('type') == 'box':
             geom.attrib.update(PADS)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +15,7 @@ from vera_core.shapes import FloatArray
 from vera_sim.poses import pose_sampler
 from vera_sim.robots.panda import GRIPPER
 from vera_sim.scene import Cube, Scene, sample_scene
-from vera_sim.tasks.hand_path import Waypoint, heading_of, nearest_heading, path_through, pointing_down
+from vera_sim.tasks.hand_path import Waypoint, heading_of, path_through, pointing_down
 from vera_sim.world import World
 
 NEEDED_LIFT_M = 0.05
@@ -123,8 +122,11 @@ def fitting_scene(robot: Embodiment, seed: int, goal: Goal, fits: Callable[[Scen
 
 
 def grasp_waypoints(cube: Cube, q_start: FloatArray, rng: np.random.Generator) -> tuple[Waypoint, ...]:
-    """Return the way from above a cube to a closed grip around it."""
-    heading = nearest_heading(heading_of(q_start[:7]), cube.yaw, math.pi / 2) + rng.normal(0, 0.03)
+    """Return the way from above a cube to a closed grip around it.
+
+    The hand keeps its heading: a cube that lies askew is turned by the fingers as they close.
+    """
+    heading = heading_of(q_start[:7]) + rng.normal(0, 0.03)
     down = pointing_down(heading)
     middle = cube.floor + cube.size / 2
     at = np.array([*cube.xy, max(cube.floor + LOWEST_M, middle - GRASP_M)])

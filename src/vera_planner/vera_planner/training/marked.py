@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Trains what finds and paints the fingers of a robot, on top of the layer of a robot that looks the same otherwise."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vera_core.errors import ConfigError
+from vera_planner.models.marks import MarkReader
+from vera_planner.models.refiner import Refiner, cut, spots_in, window_of
+from vera_planner.models.robot_layer import RobotLayer
+from vera_planner.training.autoencoder import LayerFrames, layer_loss, layer_quality, sharpener_loss, spotter_loss, true_poses
+from vera_planner.training.dataset import ClipSet, clean_plates
+from vera_planner.training.loop import Progress, StageSettings, run_stage
+from vera_planner.weights import EmbeddedModel, build_marked
+
+SHARES = {'spotter': 0.1, 'marks': 0.15, 'sharpener': 0.5, 'refiner': 0.25}
+"""How the time is divided."""
+LEARNING_RATES = {'spotter': 1e-3, 'marks': 1.5e-3, 'sharpener': 7e-4, 'refiner': 1.5e-3}
+LAYER_BATCH, MARKS_BATCH, REFINER_BATCH = 8, 32, 16
+PAINTED = 4000
+"""So many frames are painted without fingers once, and refined again and again."""
+MARK_WEIGHT, MARK_RADIUS_PX = 4.0, 4.0
+"""How much more pixels round a mark count, and how far round it, px."""
+LATENT_NOISE = 0.1
+"""Standard deviation of noise on the latents that marks are read with: what the spotter gets wrong on a real picture."""
+CENTRE_NOISE_PX = 1.0
+POSE_NOISE = 0.05
+"""Standard deviation of noise on poses that are painted, so that an imperfect forecast still gives clean fingers."""
+
+
+def train_marked_layer(
+    base: EmbeddedModel,
+    base_name: str,
+    clips: ClipSet,
+    held_out: ClipSet,
+    folder: Path,
+    *,
+    minutes: float,
+    seed: int = 0,
+    command: str,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> EmbeddedModel:
+    """Train spotter, mark reader and refiner within a time budget; checkpoints in `folder`, from which an interrupted training goes on.
+
+    Args:
+        base: Weights of a robot that looks the same but for its fingers; its latent and its grounding are kept.
+        base_name: Name of their file, which has to lie beside that of the new weights.
+        clips: What is learned from.
+        held_out: Clips for the figures.
+        folder: Gets checkpoints.
+        minutes: Time budget, min.
+        seed: Seed of initial weights and batches.
+        command: Written into the page.
+        report: Called after every step.
+
+    Raises:
+        ConfigError: If the clips show other views or no marks.
+    """
+    marks = next(iter(clips.marks.values())).shape[1]
+    if clips.views != base.views or not marks:
+        raise ConfigError(
+            f'the clips have views {", ".join(clips.views)} and {marks} marks; views {", ".join(base.views)} and marks are needed'
+        )
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    plates = clean_plates(clips)
+    model = build_marked(base, base_name, marks, plates, {})
+    layer, reader, latent = model.layer, model.marks, base.layer.size.latent
+    assert reader is not None
+    frames = LayerFrames(clips, plates)
+    poses = true_poses(layer, frames)
+    generator = torch.Generator().manual_seed(seed)
+    painter = Painter(layer, frames, poses, generator)
+
+    def drawn(count: int) -> Tensor:
+        return torch.randint(0, len(frames), (count,), generator=generator)
+
+    stages: dict[str, tuple[nn.Module, Callable[[], Tensor]]] = {
+        'spotter': (layer.spotters, lambda: spotter_loss(layer, frames, drawn(LAYER_BATCH))),
+        'marks': (reader, lambda: marks_loss(reader, frames, poses[:, :latent], drawn(MARKS_BATCH), generator)),
+        'sharpener': (layer.tuned(), lambda: sharpener_loss(layer, frames, poses[:, :latent], drawn(LAYER_BATCH), generator)),
+        'refiner': (layer.refiners, painter.loss),
+    }
+    done = {}
+    for name, (module, loss) in stages.items():
+        if name == 'refiner':
+            painter.prepare()
+        module.requires_grad_(True)
+        settings = StageSettings(name=name, seconds=60 * minutes * SHARES[name], learning_rate=LEARNING_RATES[name], low_precision=False)
+        done[name] = run_stage(settings, [module], loss, folder, report=report)
+        module.eval().requires_grad_(False)
+    page = {
+        'command': command,
+        'seed': seed,
+        'made': datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d'),
+        'data': {'clips': len(clips.target), 'frames': len(frames), 'held_out_clips': len(held_out.target)},
+        'training': {
+            name: {'steps': p.steps, 'loss': round(p.loss, 4), 'seconds': round(60 * minutes * SHARES[name])} for name, p in done.items()
+        },
+        'figures': marked_quality(model, LayerFrames(held_out, plates)),
+    }
+    return replace(model, metadata=page)
+
+
+class Painter:
+    """Gives the refiner's loss: frames are painted without marks once, and their windows refined again and again."""
+
+    def __init__(self, layer: RobotLayer, frames: LayerFrames, poses: Tensor, generator: torch.Generator) -> None:
+        self._layer, self._frames, self._poses, self._generator = layer, frames, poses, generator
+        self._chosen = torch.randperm(len(frames), generator=generator)[:PAINTED]
+        self._painted: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def prepare(self) -> None:
+        """Paint the chosen frames; to be called when the painter has learned what it will."""
+        parts: dict[str, list[Tensor]] = {view: [] for view in self._layer.views}
+        for part in torch.split(self._chosen, 32):
+            latent = self._poses[part, : self._layer.size.latent]
+            noisy = latent + POSE_NOISE * torch.randn(latent.shape, generator=self._generator)
+            for view, pair in self._layer.decode_latent(noisy).items():
+                parts[view].append((torch.cat(pair, dim=1) * 255).round().byte())
+        self._painted = {view: torch.cat(found) for view, found in parts.items()}
+
+    def loss(self) -> Tensor:
+        """`layer_loss` in the windows round the marks, all views; what lies next to the marks counts more."""
+        layer, frames = self._layer, self._frames
+        number = torch.randint(0, len(self._chosen), (REFINER_BATCH,), generator=self._generator)
+        index = self._chosen[number]
+        rgb, masks = frames.batch(index)
+        pose = self._poses[index]
+        pose = pose + POSE_NOISE * torch.randn(pose.shape, generator=self._generator)
+        marks = layer.marks_of(pose)
+        total = torch.zeros(())
+        for i, view in enumerate(layer.views):
+            refiner = layer.refiners[view]
+            assert isinstance(refiner, Refiner)
+            rows, cols = window_of(marks[:, i], rgb[view].shape[2:])
+            there = cut(self._painted[view][number].float() / 255, rows, cols)
+            made = refiner.paint(there, pose, marks[:, i], rows, cols)
+            plate = frames.plates[view].expand(len(index), -1, -1, -1)
+            true_rgb, mask, behind = (cut(part, rows, cols) for part in (rgb[view], masks[view], plate))
+            near = spots_in(frames.marks[index, i], rows, cols, MARK_RADIUS_PX).amax(dim=1, keepdim=True)
+            total = total + layer_loss(made[:, :3], made[:, 3:], true_rgb, mask, behind, MARK_WEIGHT * near)
+        return total
+
+
+def marks_loss(net: MarkReader, frames: LayerFrames, latents: Tensor, index: Tensor, generator: torch.Generator) -> Tensor:
+    """Mean error of the rough and of the exact marks in units of 5 px, absolute above half a pixel and squared below."""
+    rgb, _ = frames.batch(index)
+    true = frames.marks[index]
+    latent = latents[index]
+    latent = latent + LATENT_NOISE * torch.rand((len(index), 1), generator=generator) * torch.randn(latent.shape, generator=generator)
+    rough = net.guess(latent)
+    centres = rough.detach().mean(dim=2)
+    centres = centres + CENTRE_NOISE_PX * torch.randn(centres.shape, generator=generator)
+    exact = net.look(rgb, frames.plates, latent, centres)
+    total: Tensor = sum((functional.smooth_l1_loss(made / 5, true / 5, beta=0.1) for made in (rough, exact)), torch.zeros(()))
+    return total
+
+
+@torch.no_grad()
+def marked_quality(model: EmbeddedModel, frames: LayerFrames, *, count: int = 200) -> dict[str, Any]:
+    """Return figures of the layer, and how far marks that are read from pictures are from the true ones and from their true distance, px."""
+    assert model.marks is not None
+    index = torch.arange(0, len(frames), max(1, len(frames) // count))
+    rgb, _ = frames.batch(index)
+    made = model.marks(rgb, frames.plates, model.layer.encode(rgb, frames.plates))
+    true = frames.marks[index]
+    error = (made - true).norm(dim=3).flatten()
+    apart = ((made[:, :, 0] - made[:, :, -1]) - (true[:, :, 0] - true[:, :, -1])).norm(dim=2).flatten()
+    return {
+        'layer': layer_quality(model.layer, frames, index, spotted=False),
+        'layer_from_pictures': layer_quality(model.layer, frames, index, spotted=True),
+        'marks': {
+            'error_median_px': round(float(error.median()), 3),
+            'error_p95_px': round(float(error.quantile(0.95)), 3),
+            'distance_error_median_px': round(float(apart.median()), 3),
+            'distance_error_p95_px': round(float(apart.quantile(0.95)), 3),
+        },
+    }
