@@ -83,6 +83,19 @@ def test_an_object_out_of_sight_stays_where_it_was_and_a_new_task_begins_anew() 
     assert not tracker.cutouts
 
 
+def test_an_object_out_of_sight_in_the_hand_moves_with_it() -> None:
+    tracker = ObjectTracker(Colours(), {'front': table()})
+    bare = {'front': np.zeros((SIZE, SIZE), np.float32)}
+    tracker.begin(1)
+    seen = tracker.look({'front': picture(20, 30)}, bare, RED_QUERY, None, np.array([[22.0, 27.0]]))
+    held = tracker.look({'front': table()}, bare, RED_QUERY, None, np.array([[23.0, 20.0]]))
+    assert np.allclose(held.now - seen.now, [[1, -7]])
+    tracker.begin(2)
+    seen = tracker.look({'front': picture(20, 30)}, bare, RED_QUERY, None, np.array([[40.0, 27.0]]))
+    left = tracker.look({'front': table()}, bare, RED_QUERY, None, np.array([[41.0, 20.0]]))
+    assert np.array_equal(left.now, seen.now)  # the hand was elsewhere
+
+
 def test_a_cutout_moved_out_of_the_picture_is_nowhere() -> None:
     cutout = Cutout(np.array([10.0, 10.0]), np.ones((SIZE, SIZE, 3), np.float32), np.eye(SIZE, dtype=np.float32))
     assert cutout.moved(np.array([200.0, 10.0]))[1].sum() == 0
