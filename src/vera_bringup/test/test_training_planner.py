@@ -15,7 +15,8 @@ from vera_core.errors import ConfigError
 @pytest.mark.parametrize(
     ('robot', 'task', 'text'),
     [
-        ('panda', 'rotate', "can learn push, pick, stack besides reach, not 'rotate'"),
+        ('panda', 'reach', "can learn push, pick, stack, rotate besides reach, not 'reach'"),
+        ('panda', 'rotate', 'take --robot allegro'),
         ('allegro', 'push', 'from the expert with panda, not allegro'),
         ('panda', 'stack', 'take --robot panda_gripper'),
     ],

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,26 +19,39 @@ from rich.table import Table
 from vera_bringup.experts import film_clips
 from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError
+from vera_core.goals import held_out_goals
 from vera_planner.moving import MOVING, save_moving
 from vera_planner.reading import READER, save_reader
 from vera_planner.training.dataset import load_clips
 from vera_planner.training.evaluate import evaluate_planner
+from vera_planner.training.marked import OWN_SHARES, train_marked_layer, train_own_layer
 from vera_planner.training.marked import SHARES as MARKED_SHARES
-from vera_planner.training.marked import train_marked_layer
 from vera_planner.training.moving import train_moving
 from vera_planner.training.reading import train_reader
 from vera_planner.training.show import ProgressShow
 from vera_planner.training.train import train_planner
-from vera_planner.weights import LAYER, SHIPPED, load_model, save_model, shipped_weights
+from vera_planner.weights import LAYER, SHIPPED, EmbeddedModel, load_model, save_model, shipped_weights
 from vera_sim.clip_set import write_dataset
 from vera_sim.tasks import find_task
 
 HELD_OUT_FIRST_SEED = 500_000
 """Held-out videos have seeds from here on; training videos count from 0."""
-TOGETHER: Mapping[str, tuple[str, ...]] = {'push': ('push',), 'pick': ('pick', 'stack'), 'stack': ('pick', 'stack')}
-"""Tasks besides reach whose dreams the embedded planner can learn, and which are learned together with each, by the robot that does them."""
-LAYER_SHARE = 0.6
-"""Of the training's time for finding and painting the fingers of a gripper, which the robot of reach keeps closed."""
+TOGETHER: Mapping[str, tuple[str, ...]] = {'push': ('push',), 'pick': ('pick', 'stack'), 'stack': ('pick', 'stack'), 'rotate': ('rotate',)}
+"""Tasks besides reach whose dreams the embedded planner can learn, and which are learned together with each."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerKind:
+    """How what finds and paints a robot is trained, where the robot of reach is another."""
+
+    train: Callable[..., EmbeddedModel]
+    shares: Mapping[str, float]
+    """Stage to its part of the time."""
+
+
+LAYERS = {'panda_gripper': LayerKind(train_marked_layer, MARKED_SHARES), 'allegro': LayerKind(train_own_layer, OWN_SHARES)}
+LAYER_SHARE = 0.7
+"""Of the training's time for that."""
 READER_SHARE = 0.2
 """Of the training's time for reading sentences."""
 
@@ -75,22 +89,28 @@ def train_task(robot_name: str, task: str, *, data: Path, work: Path, out: Path 
     train_dirs, held_out_dirs = [data / name / 'train' for name in tasks], [data / name / 'heldout' for name in tasks]
     for name, train_dir, held_out_dir in zip(tasks, train_dirs, held_out_dirs, strict=True):
         film_clips(name, robot.name, train_dir, seeds=range(clips), held_out=False)
-        film_clips(name, robot.name, held_out_dir, seeds=range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 25), held_out=True)
+        film_clips(
+            name, robot.name, held_out_dir, seeds=range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 25), held_out=bool(held_out_goals(name))
+        )
     command = ' '.join(['vera', *sys.argv[1:]])
     target, folder = out or Path(str(resources.files('vera_planner'))) / 'weights', work / '-'.join(tasks)
     model, figures = load_model(shipped_weights()), {}
-    marked = task != 'push'
-    stages = {name: LAYER_SHARE * share for name, share in MARKED_SHARES.items()} if marked else {'reader': READER_SHARE}
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (shipped_weights(), shipped_weights().with_suffix('.json')):
+        if not (target / file.name).exists():  # the new weights go on from these, which have to lie beside them
+            shutil.copyfile(file, target / file.name)
+    kind = LAYERS.get(robot.name)
+    stages = {name: LAYER_SHARE * share for name, share in kind.shares.items()} if kind else {'reader': READER_SHARE}
     first_minutes = minutes * sum(stages.values())
     with ProgressShow((*stages, 'moving')) as show:
-        if marked:
-            clips_set, held_out_set = load_clips(*train_dirs), load_clips(*held_out_dirs)
-            made = train_marked_layer(
-                model, SHIPPED, clips_set, held_out_set, folder, minutes=first_minutes, seed=seed, command=command, report=show.report
+        if kind:
+            learned, held_out = load_clips(*train_dirs), load_clips(*held_out_dirs)
+            made = kind.train(
+                model, SHIPPED, learned, held_out, folder, minutes=first_minutes, seed=seed, command=command, report=show.report
             )
             path = target / LAYER.format(robot=robot.name)
             save_model(made, path)
-            model, figures['fingers'] = load_model(path), made.metadata['figures']
+            model, figures['layer'] = load_model(path), made.metadata['figures']
         else:
             reader, _ = train_reader(folder, minutes=first_minutes, seed=seed, command=command, report=show.report)
             save_reader(reader, target / READER)

@@ -17,7 +17,7 @@ from vera_planner.background import composite
 from vera_planner.language import SentenceEncoder
 from vera_planner.models.dynamics import pad_context
 from vera_planner.models.reader import Asked
-from vera_planner.moving import MovingModel, from_state, goal_numbers, to_state
+from vera_planner.moving import UNTRACKED, MovingModel, from_state, goal_numbers, to_state
 from vera_planner.object_layer import ObjectTracker, Sighting, query_of, robot_alphas
 from vera_planner.planner import PlanRequest
 from vera_planner.residual import carry_residual
@@ -68,9 +68,8 @@ class Mover:
         poses, alphas = self._read(thumbnails, pictures)
         self._tracker.begin(request.task_id)
         hands = base.layer.marks_of(poses).mean(dim=2).numpy() if base.marks is not None else [None] * count
-        sightings = [
-            self._look({v: pictures[v][k] for v in views}, {v: alphas[v][k] for v in views}, asked, hands[k]) for k in range(count)
-        ]
+        look = self._watch if asked.task in UNTRACKED else self._look
+        sightings = [look({v: pictures[v][k] for v in views}, {v: alphas[v][k] for v in views}, asked, hands[k]) for k in range(count)]
         now = sightings[-1]
         if not any(sighting.is_seen.any() for sighting in sightings) and not self._tracker.cutouts:
             raise PlanningError(f"'{request.prompt[:80]}' names {asked.target.replace('_', ' ')}, and no view shows it")
@@ -98,6 +97,14 @@ class Mover:
     def _look(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked, hand: FloatArray | None) -> Sighting:
         onto = self._query(asked.onto) if asked.onto else None
         return self._tracker.look(pictures, alphas, self._query(asked.target), onto, hand)
+
+    def _watch(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked, hand: FloatArray | None) -> Sighting:
+        """Only take in the background: the object is turned where it lies."""
+        for view in self._base.views:
+            self._tracker.memory.update(view, pictures[view], alphas[view])
+        height, width = self._base.working_size
+        middle = np.tile(np.array([width / 2, height / 2]), (len(self._base.views), 1))
+        return Sighting(now=middle, start=middle, onto=middle, is_seen=np.ones(len(middle), bool))
 
     def _query(self, thing: str) -> Tensor:
         if thing not in self._queries:

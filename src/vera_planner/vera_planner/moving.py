@@ -24,6 +24,8 @@ FORMAT = 1
 MOVING = 'embedded_{robot}_moving.safetensors'
 """Name of the file of a robot."""
 MAKE_COMMAND = 'vera train planner --task push'
+UNTRACKED = ('rotate',)
+"""Tasks that turn their object where it lies: it is not followed, and stands in the middle of the pictures in states and goals."""
 OBJECT_PX = 5.0
 CHOSEN, OTHER = 0.75, 0.25
 """How the words that are meant, and those that are not, are written among the goal's numbers, which lie around 0.5."""

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded planner's networks as one unit, written to and read from a safetensors file with a JSON page beside it.
 
-The weights of `reach` hold all networks. Those of a robot that looks the same but for its fingers hold what finds and paints these, and name the file,
-beside them, that has the rest of the robot, and the grounding: things look the same whoever moves them.
+The weights of `reach` hold all networks. Those of other robots name that file, their base, beside them: a robot that looks the same but for its fingers
+has what finds and paints these, another robot its own layer. Grounding is the base's: things look the same whoever moves them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class EmbeddedModel:
     @property
     def learned_reach(self) -> bool:
         """Whether it can dream of reaching."""
-        return self.marks is None
+        return not self.base
 
     plates: dict[str, RgbArray]
     """View to the picture of the empty table, (H, W, 3)."""
@@ -66,8 +66,9 @@ class EmbeddedModel:
 
     def modules(self) -> dict[str, nn.Module]:
         """Networks of this file by the name their tensors carry in it."""
-        if self.base:
-            assert self.marks is not None
+        if self.marks is None and self.base:
+            return {'layer': self.layer}
+        if self.marks is not None:
             return {'spotters': self.layer.spotters, 'tuned': self.layer.tuned(), 'refiners': self.layer.refiners, 'marks': self.marks}
         return {'layer': self.layer, 'grounding': self.grounding, 'dynamics': self.dynamics, 'locator': self.locator}
 
@@ -106,6 +107,20 @@ def build_marked(base: EmbeddedModel, name: str, marks: int, plates: dict[str, R
     return dataclasses.replace(base, layer=layer, marks=reader, base=name, plates=plates, metadata=metadata)
 
 
+def build_own(
+    base: EmbeddedModel,
+    name: str,
+    views: tuple[str, ...],
+    working_size: tuple[int, int],
+    layer: LayerSize,
+    plates: dict[str, RgbArray],
+    metadata: dict[str, Any],
+) -> EmbeddedModel:
+    """Return a model of which the layer is untrained, and the rest is that of another model of some file name."""
+    own = RobotLayer(views, working_size, layer)
+    return dataclasses.replace(base, views=views, working_size=working_size, layer=own, base=name, plates=plates, metadata=metadata)
+
+
 def shipped_weights(robot: str = 'panda') -> Path:
     """Path of the weights that come with the package for a robot; those of the Panda for robots that have none of their own."""
     folder = Path(str(resources.files('vera_planner') / 'weights'))
@@ -139,19 +154,14 @@ def load_model(path: Path) -> EmbeddedModel:
         base = str(page.get('base', ''))
         if Path(base).name != base:
             raise ModelContractError(f"weights '{path}' name the file '{base}' as their base; it must lie in the same folder")
-        size = LayerSize(**page['layer'])
-        plates = {view: tensors[f'plate.{view}'].numpy() for view in page['views']}
-        if base:
+        size, views = LayerSize(**page['layer']), tuple(page['views'])
+        shape = (int(page['working_size'][0]), int(page['working_size'][1]))
+        plates = {view: tensors[f'plate.{view}'].numpy() for view in views}
+        if size.marks:
             model = build_marked(load_model(path.with_name(base)), base, size.marks, plates, page)
+        elif base:
+            model = build_own(load_model(path.with_name(base)), base, views, shape, size, plates, page)
         else:
-            model = build_model(
-                tuple(page['views']),
-                (int(page['working_size'][0]), int(page['working_size'][1])),
-                float(page['step_dt_s']),
-                size,
-                DynamicsSize(**page['dynamics']),
-                plates,
-                page,
-            )
+            model = build_model(views, shape, float(page['step_dt_s']), size, DynamicsSize(**page['dynamics']), plates, page)
         fill_modules(model.modules(), tensors)
     return model

@@ -21,8 +21,6 @@ from vera_jidm.flow.dis import ONE_WAY, DisFlow
 from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.following.motion import entry_s
 from vera_jidm.jacobian.model import JacobianModel
-from vera_jidm.pipeline import solve_settings
-from vera_jidm.solve import SolveSettings
 
 FIELD_EVERY = 7
 """The field is evaluated anew after so many steps: it takes as long as the flow of five."""
@@ -73,7 +71,6 @@ class PlanCheck:
             estimator: Motion between neighbouring pictures; a rough and fast one when left out.
         """
         self._robot, self._model, self.calibration = robot, model, calibration
-        self._solve = solve_settings(robot, SolveSettings())
         self._estimator = estimator or DisFlow(ONE_WAY)
 
     def judge(self, plan: VideoPlan, moment: Moment) -> Verdict:
@@ -96,7 +93,7 @@ class PlanCheck:
         length = len(next(iter(films.values())))
         frame_of = [max(first + index - 1, 0) for index in range(length)]
         greys = {view: [brightness(rgb) for rgb in film] for view, film in films.items()}
-        path = JointPath(self._robot, moment.position, self._solve)
+        path = JointPath(self._robot, moment.position)
         seen_now, speeds = 0.0, self._robot.limits('velocity')
         found: dict[str, list[Worst]] = {entry: [] for entry in PlanMeasures.__dataclass_fields__}
         drift = Drift()

@@ -17,6 +17,8 @@ PURE_NOISE_SHARE = 0.3
 GOAL_NOISE_PX = 0.5
 CONTEXT_NOISE = 0.04
 """Noise on context latents, in units of the latent's average spread: what the spotter gets wrong on a real picture."""
+APART_SHARE, APART_STEPS = 0.3, 8
+"""Share of samples in which arm and fingers are not where they are together in any film, and by how many steps at most."""
 START_AGAIN_SHARE = 0.03
 """Share of samples shown as if the planner had only just started: no earlier frames."""
 SLOWED_SHARE = 0.3
@@ -43,6 +45,23 @@ class Windows:
     """Indices of the windows at the start of a clip."""
     doubt: Tensor | None = None
     """Shape (N, latent): standard deviation of what is wrong with a row in the same way for all of a context; None where nothing is."""
+    parts: tuple[Tensor, Tensor] | None = None
+    """What of every row is said about the fingers, and about the object, (N, latent) each and zero elsewhere; the rest is about the arm. None for
+    robots without fingers of their own."""
+
+    def apart(self, index: Tensor, generator: torch.Generator) -> Tensor:
+        """Return contexts (B, 3, latent) of windows in which either the fingers or the arm are up to `APART_STEPS` ahead of all else.
+
+        A robot that follows a film is late with its arm, or with its fingers; the film never shows it so. What it should do then is what belongs to
+        whichever is behind: fingers that close before the hand is down open again.
+        """
+        assert self.parts is not None
+        past, last = self.past[index], self.future[index, -1:]
+        ahead = torch.minimum(past + torch.randint(1, APART_STEPS + 1, (len(index), 1), generator=generator), last)
+        fingers_lead = torch.rand((len(index), 1, 1), generator=generator) < 0.5
+        fingers, thing = self.parts
+        arm = self.latents - fingers - thing
+        return torch.where(fingers_lead, arm[past] + fingers[ahead], arm[ahead] + fingers[past]) + thing[past]
 
 
 def target_pixels(clips: ClipSet) -> Tensor:
@@ -81,6 +100,9 @@ def dynamics_loss(net: Dynamics, windows: Windows, index: Tensor, generator: tor
     chosen = windows.firsts[torch.randint(0, len(windows.firsts), (count,), generator=generator)]
     index = torch.where(at_rest, chosen, index)
     context = windows.latents[windows.past[index]]
+    if windows.parts is not None:
+        is_apart = torch.rand((count, 1, 1), generator=generator) < APART_SHARE
+        context = torch.where(is_apart, windows.apart(index, generator), context)
     clean = net.compress(windows.latents[windows.future[index]] - context[:, 2:])
     known = windows.known[index].clone()
     again = torch.rand(count, generator=generator) < START_AGAIN_SHARE

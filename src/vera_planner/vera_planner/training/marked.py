@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 VERA for ROS 2 contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Trains what finds and paints the fingers of a robot, on top of the layer of a robot that looks the same otherwise."""
+"""Trains the layers of robots besides that of reach: what finds and paints the fingers of one that looks the same otherwise, or all of another's."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,20 @@ from torch.nn import functional
 from vera_core.errors import ConfigError
 from vera_planner.models.marks import MarkReader
 from vera_planner.models.refiner import Refiner, cut, spots_in, window_of
-from vera_planner.models.robot_layer import RobotLayer
-from vera_planner.training.autoencoder import LayerFrames, layer_loss, layer_quality, sharpener_loss, spotter_loss, true_poses
+from vera_planner.models.robot_layer import LayerSize, RobotLayer
+from vera_planner.training.autoencoder import LayerFrames, fit_pca, layer_loss, layer_quality, sharpener_loss, spotter_loss, true_poses
 from vera_planner.training.dataset import ClipSet, clean_plates
 from vera_planner.training.loop import Progress, StageSettings, run_stage
-from vera_planner.weights import EmbeddedModel, build_marked
+from vera_planner.weights import EmbeddedModel, build_marked, build_own
 
+Stage = tuple[str, nn.Module, Callable[[], Tensor]]
+"""Name, what is trained, and its loss."""
 SHARES = {'spotter': 0.1, 'marks': 0.15, 'sharpener': 0.5, 'refiner': 0.25}
 """How the time is divided."""
+OWN_SHARES = {'spotter': 0.15, 'sharpener': 0.85}
+OWN_SIZE = LayerSize(latent=32, hidden=128, width=48, blocks=2, half=16)
+"""Of a hand that moves a finger: it takes few postures."""
+PCA_SAMPLES = 3000
 LEARNING_RATES = {'spotter': 1e-3, 'marks': 1.5e-3, 'sharpener': 7e-4, 'refiner': 1.5e-3}
 LAYER_BATCH, MARKS_BATCH, REFINER_BATCH = 8, 32, 16
 PAINTED = 4000
@@ -86,31 +92,91 @@ def train_marked_layer(
     def drawn(count: int) -> Tensor:
         return torch.randint(0, len(frames), (count,), generator=generator)
 
-    stages: dict[str, tuple[nn.Module, Callable[[], Tensor]]] = {
-        'spotter': (layer.spotters, lambda: spotter_loss(layer, frames, drawn(LAYER_BATCH))),
-        'marks': (reader, lambda: marks_loss(reader, frames, poses[:, :latent], drawn(MARKS_BATCH), generator)),
-        'sharpener': (layer.tuned(), lambda: sharpener_loss(layer, frames, poses[:, :latent], drawn(LAYER_BATCH), generator)),
-        'refiner': (layer.refiners, painter.loss),
+    stages: tuple[Stage, ...] = (
+        ('spotter', layer.spotters, lambda: spotter_loss(layer, frames, drawn(LAYER_BATCH))),
+        ('marks', reader, lambda: marks_loss(reader, frames, poses[:, :latent], drawn(MARKS_BATCH), generator)),
+        ('sharpener', layer.tuned(), lambda: sharpener_loss(layer, frames, poses[:, :latent], drawn(LAYER_BATCH), generator)),
+        ('refiner', layer.refiners, painter.loss),
+    )
+    done = _run(stages, SHARES, minutes, folder, report, before={'refiner': painter.prepare})
+    return replace(model, metadata=_page(clips, held_out, command, seed, done, marked_quality(model, LayerFrames(held_out, plates))))
+
+
+def train_own_layer(
+    base: EmbeddedModel,
+    base_name: str,
+    clips: ClipSet,
+    held_out: ClipSet,
+    folder: Path,
+    *,
+    minutes: float,
+    size: LayerSize = OWN_SIZE,
+    seed: int = 0,
+    command: str,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> EmbeddedModel:
+    """Train spotter and sharpener of another robot from nothing; see `train_marked_layer`, of which the arguments are the same but for the size."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    plates = clean_plates(clips)
+    rows, cols = next(iter(clips.frames.values())).shape[1:3]
+    model = build_own(base, base_name, clips.views, (int(rows), int(cols)), size, plates, {})
+    layer, frames = model.layer, LayerFrames(clips, plates)
+    generator = torch.Generator().manual_seed(seed)
+    fit_pca(layer, frames, samples=PCA_SAMPLES, generator=generator)
+    latents = true_poses(layer, frames)
+
+    def drawn() -> Tensor:
+        return torch.randint(0, len(frames), (LAYER_BATCH,), generator=generator)
+
+    stages: tuple[Stage, ...] = (
+        ('spotter', layer.spotters, lambda: spotter_loss(layer, frames, drawn())),
+        ('sharpener', nn.ModuleList([layer.trunk, layer.sharpeners]), lambda: sharpener_loss(layer, frames, latents, drawn(), generator)),
+    )
+    done = _run(stages, OWN_SHARES, minutes, folder, report)
+    test = LayerFrames(held_out, plates)
+    index = torch.arange(0, len(test), max(1, len(test) // 200))
+    figures = {
+        name: layer_quality(layer, test, index, spotted=spotted) for name, spotted in (('layer', False), ('layer_from_pictures', True))
     }
+    return replace(model, metadata=_page(clips, held_out, command, seed, done, figures))
+
+
+def _run(
+    stages: tuple[Stage, ...],
+    shares: Mapping[str, float],
+    minutes: float,
+    folder: Path,
+    report: Callable[[Progress], None],
+    *,
+    before: Mapping[str, Callable[[], None]] | None = None,
+) -> dict[str, Any]:
+    """Run stages one after the other; return what the page says about them."""
     done = {}
-    for name, (module, loss) in stages.items():
-        if name == 'refiner':
-            painter.prepare()
+    for name, module, loss in stages:
+        if before and name in before:
+            before[name]()
         module.requires_grad_(True)
-        settings = StageSettings(name=name, seconds=60 * minutes * SHARES[name], learning_rate=LEARNING_RATES[name], low_precision=False)
-        done[name] = run_stage(settings, [module], loss, folder, report=report)
+        seconds = 60 * minutes * shares[name]
+        settings = StageSettings(name=name, seconds=seconds, learning_rate=LEARNING_RATES[name], low_precision=False)
+        progress = run_stage(settings, [module], loss, folder, report=report)
         module.eval().requires_grad_(False)
-    page = {
+        done[name] = {'steps': progress.steps, 'loss': round(progress.loss, 4), 'seconds': round(seconds)}
+    return done
+
+
+def _page(
+    clips: ClipSet, held_out: ClipSet, command: str, seed: int, done: Mapping[str, Any], figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
         'command': command,
         'seed': seed,
         'made': datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d'),
-        'data': {'clips': len(clips.target), 'frames': len(frames), 'held_out_clips': len(held_out.target)},
-        'training': {
-            name: {'steps': p.steps, 'loss': round(p.loss, 4), 'seconds': round(60 * minutes * SHARES[name])} for name, p in done.items()
-        },
-        'figures': marked_quality(model, LayerFrames(held_out, plates)),
+        'data': {'clips': len(clips.target), 'frames': len(clips.clip_of_frame), 'held_out_clips': len(held_out.target)},
+        'training': dict(done),
+        'figures': dict(figures),
     }
-    return replace(model, metadata=page)
 
 
 class Painter:

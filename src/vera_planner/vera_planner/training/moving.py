@@ -17,7 +17,8 @@ from torch import Tensor
 
 from vera_core.errors import ConfigError
 from vera_planner.models.dynamics import Dynamics
-from vera_planner.moving import OBJECT_PX, MovingModel, from_state, goal_numbers, moving_size, to_state
+from vera_planner.models.robot_layer import MARK_PX
+from vera_planner.moving import OBJECT_PX, UNTRACKED, MovingModel, from_state, goal_numbers, moving_size, to_state
 from vera_planner.object_layer import HELD_PX
 from vera_planner.prompts import COLOURS
 from vera_planner.training.autoencoder import LayerFrames, true_poses
@@ -73,8 +74,12 @@ def train_moving(
     windows, test = moving_windows(base, clips, size.horizon), moving_windows(base, held_out, size.horizon)
     net = Dynamics(size)
     every = max(1, len(windows.past) // 8000)
-    net.fit(windows.latents[windows.future[::every]] - windows.latents[windows.past[::every, 2:]], windows.latents)
     generator = torch.Generator().manual_seed(seed)
+    chosen = torch.arange(0, len(windows.past), every)
+    now = windows.latents[windows.past[chosen, 2:]]
+    if windows.parts is not None:
+        now[::2] = windows.apart(chosen[::2], generator)[:, 2:]
+    net.fit(windows.latents[windows.future[chosen]] - now, windows.latents)
 
     def loss() -> Tensor:
         index = torch.randint(0, len(windows.past), (BATCH,), generator=generator)
@@ -104,15 +109,22 @@ def moving_windows(base: EmbeddedModel, clips: ClipSet, horizon: int) -> Windows
     windows = make_windows(clips, states, horizon, goals_of_clips(clips, base.working_size))
     if not base.layer.size.marks:
         return windows
-    hand = base.layer.marks_of(poses).mean(dim=2)
-    is_held = (hand - place).norm(dim=2, keepdim=True) < HELD_PX
+    latent, marks = base.layer.size.latent, base.layer.marks_of(poses)
+    hand = marks.mean(dim=2, keepdim=True)
+    fingers, thing = torch.zeros_like(states), torch.zeros_like(states)
+    fingers[:, latent : poses.shape[1]] = ((marks - hand) / MARK_PX).flatten(1)
+    thing[:, poses.shape[1] :] = states[:, poses.shape[1] :]
+    is_held = (hand[:, :, 0] - place).norm(dim=2, keepdim=True) < HELD_PX
     doubt = torch.zeros_like(states)
-    doubt[:, -2 * len(clips.views) :] = (is_held * HELD_DOUBT_PX / OBJECT_PX).expand_as(place).flatten(1)
-    return replace(windows, doubt=doubt)
+    doubt[:, poses.shape[1] :] = (is_held * HELD_DOUBT_PX / OBJECT_PX).expand_as(place).flatten(1)
+    return replace(windows, doubt=doubt, parts=(fingers, thing))
 
 
 def object_pixels(clips: ClipSet) -> Tensor:
-    """Return where the target of the clip is in every frame, shape (T, V, 2), px."""
+    """Return where the target of the clip is in every frame, shape (T, V, 2), px; in the middle where it is not followed."""
+    if any(goal.task in UNTRACKED for goal in clips.goals):
+        shape = next(iter(clips.frames.values())).shape
+        return torch.tensor([shape[2] / 2, shape[1] / 2]).expand(shape[0], len(clips.views), 2)
     rows = np.arange(len(clips.clip_of_frame))
     target = clips.target[clips.clip_of_frame]
     return torch.from_numpy(np.stack([clips.cubes_now(view, rows)[rows, target] for view in clips.views], axis=1)).float()
@@ -123,8 +135,9 @@ def goals_of_clips(clips: ClipSet, picture: tuple[int, int]) -> Tensor:
     middle = torch.tensor([[picture[1] / 2, picture[0] / 2]] * len(clips.views))
     rows = []
     for clip, goal in enumerate(clips.goals):
-        start = torch.stack([torch.from_numpy(clips.cubes[view][clip, clips.target[clip]]) for view in clips.views]).float()
-        onto = middle
+        start = onto = middle
+        if goal.task not in UNTRACKED:
+            start = torch.stack([torch.from_numpy(clips.cubes[view][clip, clips.target[clip]]) for view in clips.views]).float()
         if goal.onto:
             other = THINGS.index(goal.onto)
             onto = torch.stack([torch.from_numpy(clips.cubes[view][clip, other]) for view in clips.views]).float()

@@ -19,11 +19,15 @@ from vera_sim.world import World
 
 NEEDED_TURN_DEG = 45.0
 LARGEST_TILT_DEG = 30.0
-PLACE = (-0.035, -0.022)
-"""Middle of where the cube lies, world frame, m: in front of the gap between index and middle finger, so that either pulls one side of it."""
+PLACE = (-0.01, 0.0215)
+"""Middle of where the cube lies, world frame, m: in front of the gap between middle and ring finger, so that either drags one side of it.
+Before the index finger it would run into the root of the thumb."""
 SPREAD_M = 0.003
 YAW_SPREAD_RAD = 0.15
-START_SPREAD_RAD = 0.08
+START = np.array([0.15, 0.5, 1.1, 1.0, 0.08, 0.5, 1.1, 1.0, -0.15, 0.5, 1.1, 1.0, 0.8, 0.4, 0.4, 0.5])
+"""Fingers curled well above the palm and a little apart, rad. From the straighter ones of home films were a quarter longer, most of it
+fingertips that turn away from the cameras; and a finger that touches its neighbour in a film is one that the controller will not follow."""
+START_SPREAD_RAD = np.array([0.04, 0.08, 0.08, 0.08] * 4)
 EDGE_M = (0.030, 0.034)
 SIGN = {'clockwise': -1.0, 'counter-clockwise': 1.0}
 
@@ -94,13 +98,13 @@ class Rotate:
         return Scene(seed=seed, cubes=(cube,))
 
     def start(self, world: World, seed: int) -> FloatArray:
-        """Draw about home, where the fingers are well above the cube."""
+        """Draw about `START`, where the fingers are well above the cube."""
         robot = world.robot
-        drawn = robot.home + np.random.default_rng([seed, 23]).normal(0, START_SPREAD_RAD, len(robot.joints))
+        drawn = START + np.random.default_rng([seed, 23]).normal(0, START_SPREAD_RAD, len(robot.joints))
         return np.clip(drawn, robot.limits('lower') + 0.05, robot.limits('upper') - 0.05)
 
     def expert(self, world: World, goal: Goal, q_start: FloatArray, *, seed: int) -> FloatArray:
-        """Go through the gait of the direction, wherever the cube lies."""
+        """Go through the motion found for the direction, wherever the cube lies."""
         return load_gait(goal.direction).path(q_start)
 
     def check(self, world: World, goal: Goal) -> TurnCheck:
