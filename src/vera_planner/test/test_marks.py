@@ -21,7 +21,7 @@ from vera_planner.models.refiner import WINDOW, Refiner, cut, window_of
 from vera_planner.models.robot_layer import LayerSize, RobotLayer
 from vera_planner.training.autoencoder import LayerFrames, fit_pca, true_poses
 from vera_planner.training.dataset import clean_plates, load_clips
-from vera_planner.training.marked import SHARES, Painter, marks_loss, train_marked_layer
+from vera_planner.training.marked import OWN_SHARES, SHARES, Painter, marks_loss, train_marked_layer, train_own_layer
 from vera_planner.training.moving import moving_windows
 from vera_planner.weights import EmbeddedModel, build_marked, build_model, load_model, save_model
 
@@ -205,3 +205,38 @@ def test_clips_without_marks_are_refused(tmp_path: Path, base: EmbeddedModel) ->
     bare = replace(clips, marks={view: marks[:, :0] for view, marks in clips.marks.items()})
     with pytest.raises(ConfigError, match='0 marks'):
         train_marked_layer(base, 'base.safetensors', bare, bare, tmp_path / 'work', minutes=0.1, command='test')
+
+
+def test_arm_and_fingers_come_apart_in_contexts_and_the_object_stays(tmp_path: Path, base: EmbeddedModel) -> None:
+    model = build_marked(base, 'base.safetensors', 2, base.plates, {})
+    windows = moving_windows(model, load_clips(tmp_path / 'clips'), 4)
+    index = torch.full((64,), 3)  # the fourth frame of the first clip: fingers 9 px from their middle, which never moves
+    made = windows.apart(index, torch.Generator().manual_seed(0))
+    pose, true = made[..., : model.layer.pose_length], windows.latents[windows.past[index]][..., : model.layer.pose_length]
+    marks, true_marks = model.layer.marks_of(pose[:, 2]), model.layer.marks_of(true[:, 2])
+    apart = (marks[:, 0, 1, 0] - marks[:, 0, 0, 0]).tolist()
+    assert {round(value) for value in apart} == {18, 16, 14, 12, 10}  # as they are, or as they will be in 1 to 4 frames, the horizon
+    fingers_lead = torch.tensor(apart) < 17.9
+    assert 16 < int(fingers_lead.sum()) < 48
+    latent, true_latent = pose[:, 2, :8], true[:, 2, :8]
+    assert torch.allclose(latent[fingers_lead], true_latent[fingers_lead], atol=1e-5)  # then the arm is where it was
+    assert float((latent - true_latent)[~fingers_lead].norm(dim=1).min()) > 0.01
+    assert torch.allclose(marks.mean(dim=2), true_marks.mean(dim=2), atol=1e-4)
+    assert torch.equal(made[..., -4:], windows.latents[windows.past[index]][..., -4:])
+
+
+def test_a_robot_that_looks_otherwise_has_a_layer_of_its_own_and_the_grounding_of_the_base(tmp_path: Path, base: EmbeddedModel) -> None:
+    clips = load_clips(tmp_path / 'clips')
+    ran: list[str] = []
+    model = train_own_layer(
+        base, 'base.safetensors', clips, clips, tmp_path / 'work', minutes=0.03, size=replace(SMALL, latent=5), command='test',
+        report=lambda p: ran.append(p.stage),
+    )  # fmt: skip
+    assert list(dict.fromkeys(ran)) == list(OWN_SHARES)
+    save_model(model, tmp_path / 'own.safetensors')
+    again = load_model(tmp_path / 'own.safetensors')
+    assert (again.layer.size.latent, again.marks, again.learned_reach) == (5, None, False)
+    latents = true_poses(model.layer, LayerFrames(clips, model.plates))
+    assert torch.allclose(again.layer.decode(latents)['side'][0], model.layer.decode(latents)['side'][0], atol=0.02)
+    grounding = base.grounding.state_dict()
+    assert all(torch.equal(value, grounding[name]) for name, value in again.grounding.state_dict().items())
