@@ -24,6 +24,8 @@ from vera_planner.residual import carry_residual
 from vera_planner.weights import EmbeddedModel
 from vera_planner.wordings import sentences
 
+SAMPLE_ROUNDS = 2
+"""So many rounds more a dream is settled that is asked for because the one before it was no motion of this robot."""
 QUERY_SENTENCES = 24
 """So many sentences of reach say together what a thing looks like."""
 
@@ -80,7 +82,7 @@ class Mover:
         generator = torch.Generator().manual_seed(request.seed)
         path = self._moving.dynamics.plan(states, known, goal, steps=steps, generator=generator)[0]
         robot, places = from_state(torch.cat([states[0, 2:], path]), len(views), base.working_size)
-        robot = base.layer.settled(robot, self._rounds)
+        robot = base.layer.settled(robot, self._rounds + (SAMPLE_ROUNDS if request.is_sample else 0))
         return self._paint({view: pictures[view][-1] for view in views}, robot, np.asarray(places.numpy(), dtype=np.float64))
 
     def _read(self, thumbnails: Mapping[str, Tensor], pictures: Mapping[str, RgbArray]) -> tuple[Tensor, dict[str, FloatArray]]:

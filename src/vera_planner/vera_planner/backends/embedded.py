@@ -50,7 +50,7 @@ class EmbeddedPlanner:
         Args:
             robot: Its views and working size must be those of the weights; None skips the check.
             weights: File, or folder that holds `embedded_ROBOT.safetensors`; empty for the weights of the package.
-            sampling_steps: 1 gives the mean plan (a sample only when one is asked for), more give samples of the seed, 1..16.
+            sampling_steps: 1 gives the mean plan (a sample only when one is asked for, and of grippers always), more give samples of the seed, 1..16.
             carried_frames: On that many first frames the real robot's texture is carried along, 0..20.
             settling_rounds: How often forecast latents are moved towards those of real robots, 0..4; see `RobotLayer.settled`.
 
@@ -123,7 +123,8 @@ class EmbeddedPlanner:
         )
 
     def _steps_for(self, request: PlanRequest) -> int:
-        return max(self._steps, SAMPLE_STEPS) if request.is_sample else self._steps
+        # The mean of closing sooner and later is a hand that closes while it is still coming down: what has fingers is sampled.
+        return max(self._steps, SAMPLE_STEPS) if request.is_sample or self.model.marks is not None else self._steps
 
     def _load_mover(self, folder: Path) -> Mover | None:
         path = folder / MOVING.format(robot=self._robot)

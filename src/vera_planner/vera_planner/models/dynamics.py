@@ -15,6 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+STILL = 1e-4
+"""A number of the latent that spreads less than this never moves, and is not scaled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicsSize:
     """Shape of the problem and widths of the network."""
@@ -76,7 +80,8 @@ class Dynamics(nn.Module):
         self.basis.copy_(vectors[:, -count:].flip(1).T.float())
         self.spread.copy_(values[-count:].flip(0).clamp_min(1e-12).sqrt().float())
         self.latent_mean.copy_(latents.mean(dim=0))
-        self.latent_std.copy_(latents.std(dim=0))
+        std = latents.std(dim=0)
+        self.latent_std.copy_(torch.where(std > STILL, std, 1.0))
         return float(values[-count:].sum() / values.sum())
 
     def compress(self, trajectories: Tensor) -> Tensor:
