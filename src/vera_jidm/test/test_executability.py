@@ -303,6 +303,9 @@ def test_a_joint_that_shows_little_counts_less_past_its_limit() -> None:
     robot = load_embodiment('panda_gripper')
     position = robot.home.copy()
     position[-1] = 1.06
-    assert JointPath(robot, position).overrun() == (pytest.approx(0.06 * 0.02 / 0.09), 7)  # its expected_step is 0.09 rad, the usual one 0.02
+    assert JointPath(robot, position).overrun() == (
+        pytest.approx(0.06 * 0.02 / 0.09),
+        7,
+    )  # its expected_step is 0.09 rad, the usual one 0.02
     position[0] = robot.limits('upper')[0] + 0.05
     assert JointPath(robot, position).overrun() == (pytest.approx(0.05), 0)

@@ -51,7 +51,9 @@ def _halved(name: str, tensor: Array) -> Array:
     if tensor.dtype.kind != 'f':
         return np.ascontiguousarray(tensor)
     if np.abs(tensor).max(initial=0.0) > np.finfo(np.float16).max:
-        raise ModelContractError(f'tensor {name} holds {np.abs(tensor).max():.3g}, and half precision ends at {np.finfo(np.float16).max:.0f}')
+        raise ModelContractError(
+            f'tensor {name} holds {np.abs(tensor).max():.3g}, and half precision ends at {np.finfo(np.float16).max:.0f}'
+        )
     return np.ascontiguousarray(tensor, dtype=np.float16)
 
 

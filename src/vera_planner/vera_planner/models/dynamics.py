@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
 STILL = 1e-4
 """A number of the latent that spreads less than this never moves, and is not scaled."""
 
