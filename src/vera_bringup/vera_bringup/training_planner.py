@@ -26,7 +26,7 @@ from vera_planner.training.dataset import load_clips
 from vera_planner.training.evaluate import evaluate_planner
 from vera_planner.training.marked import OWN_SHARES, train_marked_layer, train_own_layer
 from vera_planner.training.marked import SHARES as MARKED_SHARES
-from vera_planner.training.moving import train_moving
+from vera_planner.training.moving import WIDTH, train_moving
 from vera_planner.training.reading import train_reader
 from vera_planner.training.show import ProgressShow
 from vera_planner.training.train import train_planner
@@ -47,9 +47,11 @@ class LayerKind:
     train: Callable[..., EmbeddedModel]
     shares: Mapping[str, float]
     """Stage to its part of the time."""
+    width: int = WIDTH
+    """Of the dynamics' network."""
 
 
-LAYERS = {'panda_gripper': LayerKind(train_marked_layer, MARKED_SHARES), 'allegro': LayerKind(train_own_layer, OWN_SHARES)}
+LAYERS = {'panda_gripper': LayerKind(train_marked_layer, MARKED_SHARES), 'allegro': LayerKind(train_own_layer, OWN_SHARES, width=128)}
 LAYER_SHARE = 0.7
 """Of the training's time for that."""
 READER_SHARE = 0.2
@@ -116,8 +118,9 @@ def train_task(robot_name: str, task: str, *, data: Path, work: Path, out: Path 
             save_reader(reader, target / READER)
             figures['reader'] = reader.metadata['figures']
         moving = train_moving(
-            model, train_dirs, held_out_dirs, folder, minutes=minutes - first_minutes, seed=seed, command=command, report=show.report
-        )
+            model, train_dirs, held_out_dirs, folder,
+            minutes=minutes - first_minutes, seed=seed, command=command, width=kind.width if kind else WIDTH, report=show.report,
+        )  # fmt: skip
     save_moving(moving, target / MOVING.format(robot=robot.name))
     console.print(_table({**figures, 'moving': moving.metadata['figures']}))
     console.print(f'weights: {target}')
