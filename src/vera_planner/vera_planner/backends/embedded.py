@@ -28,7 +28,7 @@ from vera_planner.weights import LAYER, EmbeddedModel, load_model, shipped_weigh
 NOTHING_LIMIT = 0.5
 """A sentence is refused when every view gives at least this probability that nothing is named."""
 CLEARLY = 0.9
-"""A sentence is taken to ask for more than reaching from this probability on."""
+"""A sentence is taken to ask for more than reaching from this probability on, by a robot that can reach."""
 SAMPLE_STEPS = 4
 """Sampling steps when a sample is asked for; fewer give the mean plan, whatever the seed."""
 
@@ -144,7 +144,7 @@ class EmbeddedPlanner:
         if self._reader is None:
             return None
         asked = self._reader.read(*self._sentences.tokens([prompt]))
-        if asked.task == 'reach' or asked.sure[0] < CLEARLY:
+        if asked.task == 'reach' or (self.model.learned_reach and asked.sure[0] < CLEARLY):
             return None
         check_asked(asked, prompt, self._tasks, self._robot)
         return asked
