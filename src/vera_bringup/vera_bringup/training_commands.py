@@ -93,7 +93,7 @@ def evaluate_idm(
 def planner(
     robot: Robot = 'panda',
     task: Annotated[
-        str, typer.Option(help='reach: all of the planner; push: what it needs besides, with what there is for reach.')
+        str, typer.Option(help='reach: all of the planner; push, pick with stack, or rotate: what they need besides.')
     ] = 'reach',
     data: Annotated[Path, typer.Option(help="Folder for the expert's videos; missing ones are rendered first.")] = Path('data/clips'),
     work: Annotated[Path, typer.Option(help='Folder for checkpoints; a stopped training goes on from there.')] = Path('data/planner'),
