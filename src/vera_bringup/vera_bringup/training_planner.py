@@ -24,7 +24,7 @@ from vera_planner.moving import MOVING, save_moving
 from vera_planner.reading import READER, save_reader
 from vera_planner.training.dataset import load_clips
 from vera_planner.training.evaluate import evaluate_planner
-from vera_planner.training.marked import OWN_SHARES, train_marked_layer, train_own_layer
+from vera_planner.training.marked import OWN_SHARES, LayerLesson, train_marked_layer, train_own_layer
 from vera_planner.training.marked import SHARES as MARKED_SHARES
 from vera_planner.training.moving import WIDTH, train_moving
 from vera_planner.training.reading import train_reader
@@ -44,7 +44,7 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {'push': ('push',), 'pick': ('pick', '
 class LayerKind:
     """How what finds and paints a robot is trained, where the robot of reach is another."""
 
-    train: Callable[..., EmbeddedModel]
+    train: Callable[[LayerLesson], EmbeddedModel]
     shares: Mapping[str, float]
     """Stage to its part of the time."""
     width: int = WIDTH
@@ -108,8 +108,11 @@ def train_task(robot_name: str, task: str, *, data: Path, work: Path, out: Path 
         if kind:
             learned, held_out = load_clips(*train_dirs), load_clips(*held_out_dirs)
             made = kind.train(
-                model, SHIPPED, learned, held_out, folder, minutes=first_minutes, seed=seed, command=command, report=show.report
-            )
+                LayerLesson(
+                    base=model, base_name=SHIPPED, clips=learned, held_out=held_out, folder=folder,
+                    minutes=first_minutes, seed=seed, command=command, report=show.report,
+                )
+            )  # fmt: skip
             path = target / LAYER.format(robot=robot.name)
             save_model(made, path)
             model, figures['layer'] = load_model(path), made.metadata['figures']

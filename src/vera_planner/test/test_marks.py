@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ from vera_planner.models.marks import CROP, crop
 from vera_planner.models.refiner import WINDOW, Refiner, cut, window_of
 from vera_planner.models.robot_layer import LayerSize, RobotLayer
 from vera_planner.training.autoencoder import LayerFrames, fit_pca, true_poses
-from vera_planner.training.dataset import clean_plates, load_clips
-from vera_planner.training.marked import OWN_SHARES, SHARES, Painter, marks_loss, train_marked_layer, train_own_layer
+from vera_planner.training.dataset import ClipSet, clean_plates, load_clips
+from vera_planner.training.marked import OWN_SHARES, SHARES, LayerLesson, Painter, marks_loss, train_marked_layer, train_own_layer
 from vera_planner.training.moving import moving_windows
 from vera_planner.weights import EmbeddedModel, build_marked, build_model, load_model, save_model
 
@@ -133,6 +134,12 @@ def learn(module: torch.nn.Module, loss: Callable[[], Tensor], steps: int) -> No
         optimizer.step()
 
 
+def lesson(folder: Path, base: EmbeddedModel, clips: ClipSet, **options: Any) -> LayerLesson:
+    return LayerLesson(
+        base=base, base_name='base.safetensors', clips=clips, held_out=clips, folder=folder / 'work', command='test', **options
+    )
+
+
 def test_fingers_are_found_in_pictures(tmp_path: Path, base: EmbeddedModel) -> None:
     model = build_marked(base, 'base.safetensors', 2, base.plates, {})
     frames = LayerFrames(load_clips(tmp_path / 'clips'), model.plates)
@@ -164,9 +171,7 @@ def test_fingers_are_painted_where_their_marks_are(tmp_path: Path, base: Embedde
 def test_a_training_goes_through_all_stages_and_its_weights_hold_only_what_is_new(tmp_path: Path, base: EmbeddedModel) -> None:
     clips = load_clips(tmp_path / 'clips')
     ran: list[str] = []
-    model = train_marked_layer(
-        base, 'base.safetensors', clips, clips, tmp_path / 'work', minutes=0.02, command='test', report=lambda p: ran.append(p.stage)
-    )
+    model = train_marked_layer(lesson(tmp_path, base, clips, minutes=0.02, report=lambda p: ran.append(p.stage)))
     assert list(dict.fromkeys(ran)) == list(SHARES)
     assert set(model.metadata['figures']) == {'layer', 'layer_from_pictures', 'marks'}
     save_model(model, tmp_path / 'own.safetensors')
@@ -204,7 +209,7 @@ def test_clips_without_marks_are_refused(tmp_path: Path, base: EmbeddedModel) ->
     clips = load_clips(tmp_path / 'clips')
     bare = replace(clips, marks={view: marks[:, :0] for view, marks in clips.marks.items()})
     with pytest.raises(ConfigError, match='0 marks'):
-        train_marked_layer(base, 'base.safetensors', bare, bare, tmp_path / 'work', minutes=0.1, command='test')
+        train_marked_layer(lesson(tmp_path, base, bare, minutes=0.1))
 
 
 def test_arm_and_fingers_come_apart_in_contexts_and_the_object_stays(tmp_path: Path, base: EmbeddedModel) -> None:
@@ -228,10 +233,7 @@ def test_arm_and_fingers_come_apart_in_contexts_and_the_object_stays(tmp_path: P
 def test_a_robot_that_looks_otherwise_has_a_layer_of_its_own_and_the_grounding_of_the_base(tmp_path: Path, base: EmbeddedModel) -> None:
     clips = load_clips(tmp_path / 'clips')
     ran: list[str] = []
-    model = train_own_layer(
-        base, 'base.safetensors', clips, clips, tmp_path / 'work', minutes=0.03, size=replace(SMALL, latent=5), command='test',
-        report=lambda p: ran.append(p.stage),
-    )  # fmt: skip
+    model = train_own_layer(lesson(tmp_path, base, clips, minutes=0.03, report=lambda p: ran.append(p.stage)), replace(SMALL, latent=5))
     assert list(dict.fromkeys(ran)) == list(OWN_SHARES)
     save_model(model, tmp_path / 'own.safetensors')
     again = load_model(tmp_path / 'own.safetensors')

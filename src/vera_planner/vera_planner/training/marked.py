@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,53 +40,89 @@ MARK_WEIGHT, MARK_RADIUS_PX = 4.0, 4.0
 LATENT_NOISE = 0.1
 """Standard deviation of noise on the latents that marks are read with: what the spotter gets wrong on a real picture."""
 CENTRE_NOISE_PX = 1.0
+MEASURED = 200
+"""So many frames of the held-out clips give the figures."""
 POSE_NOISE = 0.05
 """Standard deviation of noise on poses that are painted, so that an imperfect forecast still gives clean fingers."""
 
 
-def train_marked_layer(
-    base: EmbeddedModel,
-    base_name: str,
-    clips: ClipSet,
-    held_out: ClipSet,
-    folder: Path,
-    *,
-    minutes: float,
-    seed: int = 0,
-    command: str,
-    report: Callable[[Progress], None] = lambda progress: None,
-) -> EmbeddedModel:
-    """Train spotter, mark reader and refiner within a time budget; checkpoints in `folder`, from which an interrupted training goes on.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LayerLesson:
+    """What a layer is trained from, and for how long."""
 
-    Args:
-        base: Weights of a robot that looks the same but for its fingers; its latent and its grounding are kept.
-        base_name: Name of their file, which has to lie beside that of the new weights.
-        clips: What is learned from.
-        held_out: Clips for the figures.
-        folder: Gets checkpoints.
-        minutes: Time budget, min.
-        seed: Seed of initial weights and batches.
-        command: Written into the page.
-        report: Called after every step.
+    base: EmbeddedModel
+    """Weights of the robot of reach, whose grounding is kept."""
+    base_name: str
+    """Name of their file, which has to lie beside that of the new weights."""
+    clips: ClipSet
+    held_out: ClipSet
+    """Clips for the figures."""
+    folder: Path
+    """Gets checkpoints, from which an interrupted training goes on."""
+    minutes: float
+    """Time budget, min."""
+    seed: int = 0
+    """Of initial weights and batches."""
+    command: str
+    """Written into the page."""
+    report: Callable[[Progress], None] = lambda progress: None
+    """Called after every step."""
+
+    def begin(self) -> None:
+        """Make ready for a training that can be repeated."""
+        torch.set_num_threads(1)
+        torch.manual_seed(self.seed)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def run(
+        self, stages: tuple[Stage, ...], shares: Mapping[str, float], *, before: Mapping[str, Callable[[], None]] | None = None
+    ) -> dict[str, Any]:
+        """Run stages one after the other; return what the page says about them."""
+        done = {}
+        for name, module, loss in stages:
+            if before and name in before:
+                before[name]()
+            module.requires_grad_(True)
+            seconds = 60 * self.minutes * shares[name]
+            settings = StageSettings(name=name, seconds=seconds, learning_rate=LEARNING_RATES[name], low_precision=False)
+            progress = run_stage(settings, [module], loss, self.folder, report=self.report)
+            module.eval().requires_grad_(False)
+            done[name] = {'steps': progress.steps, 'loss': round(progress.loss, 4), 'seconds': round(seconds)}
+        return done
+
+    def page(self, done: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the page of the weights."""
+        clips = self.clips
+        return {
+            'command': self.command,
+            'seed': self.seed,
+            'made': datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d'),
+            'data': {'clips': len(clips.target), 'frames': len(clips.clip_of_frame), 'held_out_clips': len(self.held_out.target)},
+            'training': dict(done),
+            'figures': dict(figures),
+        }
+
+
+def train_marked_layer(lesson: LayerLesson) -> EmbeddedModel:
+    """Train spotter, mark reader, painter and refiner of a robot that looks like that of the base but for its fingers; the base's latent is kept.
 
     Raises:
         ConfigError: If the clips show other views or no marks.
     """
+    base, clips = lesson.base, lesson.clips
     marks = next(iter(clips.marks.values())).shape[1]
     if clips.views != base.views or not marks:
         raise ConfigError(
             f'the clips have views {", ".join(clips.views)} and {marks} marks; views {", ".join(base.views)} and marks are needed'
         )
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    folder.mkdir(parents=True, exist_ok=True)
+    lesson.begin()
     plates = clean_plates(clips)
-    model = build_marked(base, base_name, marks, plates, {})
+    model = build_marked(base, lesson.base_name, marks, plates, {})
     layer, reader, latent = model.layer, model.marks, base.layer.size.latent
     assert reader is not None
     frames = LayerFrames(clips, plates)
     poses = true_poses(layer, frames)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(lesson.seed)
     painter = Painter(layer, frames, poses, generator)
 
     def drawn(count: int) -> Tensor:
@@ -98,32 +134,19 @@ def train_marked_layer(
         ('sharpener', layer.tuned(), lambda: sharpener_loss(layer, frames, poses[:, :latent], drawn(LAYER_BATCH), generator)),
         ('refiner', layer.refiners, painter.loss),
     )
-    done = _run(stages, SHARES, minutes, folder, report, before={'refiner': painter.prepare})
-    return replace(model, metadata=_page(clips, held_out, command, seed, done, marked_quality(model, LayerFrames(held_out, plates))))
+    done = lesson.run(stages, SHARES, before={'refiner': painter.prepare})
+    return replace(model, metadata=lesson.page(done, marked_quality(model, LayerFrames(lesson.held_out, plates))))
 
 
-def train_own_layer(
-    base: EmbeddedModel,
-    base_name: str,
-    clips: ClipSet,
-    held_out: ClipSet,
-    folder: Path,
-    *,
-    minutes: float,
-    size: LayerSize = OWN_SIZE,
-    seed: int = 0,
-    command: str,
-    report: Callable[[Progress], None] = lambda progress: None,
-) -> EmbeddedModel:
-    """Train spotter and sharpener of another robot from nothing; see `train_marked_layer`, of which the arguments are the same but for the size."""
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    folder.mkdir(parents=True, exist_ok=True)
+def train_own_layer(lesson: LayerLesson, size: LayerSize = OWN_SIZE) -> EmbeddedModel:
+    """Train spotter and sharpener of another robot from nothing."""
+    lesson.begin()
+    clips = lesson.clips
     plates = clean_plates(clips)
     rows, cols = next(iter(clips.frames.values())).shape[1:3]
-    model = build_own(base, base_name, clips.views, (int(rows), int(cols)), size, plates, {})
+    model = build_own(lesson.base, lesson.base_name, clips.views, (int(rows), int(cols)), size, plates, {})
     layer, frames = model.layer, LayerFrames(clips, plates)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(lesson.seed)
     fit_pca(layer, frames, samples=PCA_SAMPLES, generator=generator)
     latents = true_poses(layer, frames)
 
@@ -134,49 +157,9 @@ def train_own_layer(
         ('spotter', layer.spotters, lambda: spotter_loss(layer, frames, drawn())),
         ('sharpener', nn.ModuleList([layer.trunk, layer.sharpeners]), lambda: sharpener_loss(layer, frames, latents, drawn(), generator)),
     )
-    done = _run(stages, OWN_SHARES, minutes, folder, report)
-    test = LayerFrames(held_out, plates)
-    index = torch.arange(0, len(test), max(1, len(test) // 200))
-    figures = {
-        name: layer_quality(layer, test, index, spotted=spotted) for name, spotted in (('layer', False), ('layer_from_pictures', True))
-    }
-    return replace(model, metadata=_page(clips, held_out, command, seed, done, figures))
-
-
-def _run(
-    stages: tuple[Stage, ...],
-    shares: Mapping[str, float],
-    minutes: float,
-    folder: Path,
-    report: Callable[[Progress], None],
-    *,
-    before: Mapping[str, Callable[[], None]] | None = None,
-) -> dict[str, Any]:
-    """Run stages one after the other; return what the page says about them."""
-    done = {}
-    for name, module, loss in stages:
-        if before and name in before:
-            before[name]()
-        module.requires_grad_(True)
-        seconds = 60 * minutes * shares[name]
-        settings = StageSettings(name=name, seconds=seconds, learning_rate=LEARNING_RATES[name], low_precision=False)
-        progress = run_stage(settings, [module], loss, folder, report=report)
-        module.eval().requires_grad_(False)
-        done[name] = {'steps': progress.steps, 'loss': round(progress.loss, 4), 'seconds': round(seconds)}
-    return done
-
-
-def _page(
-    clips: ClipSet, held_out: ClipSet, command: str, seed: int, done: Mapping[str, Any], figures: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        'command': command,
-        'seed': seed,
-        'made': datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d'),
-        'data': {'clips': len(clips.target), 'frames': len(clips.clip_of_frame), 'held_out_clips': len(held_out.target)},
-        'training': dict(done),
-        'figures': dict(figures),
-    }
+    done = lesson.run(stages, OWN_SHARES)
+    test = LayerFrames(lesson.held_out, plates)
+    return replace(model, metadata=lesson.page(done, layer_figures(layer, test, some_frames(test))))
 
 
 class Painter:
@@ -235,19 +218,31 @@ def marks_loss(net: MarkReader, frames: LayerFrames, latents: Tensor, index: Ten
     return total
 
 
+def some_frames(frames: LayerFrames) -> Tensor:
+    """Return the numbers of frames that figures are taken of."""
+    return torch.arange(0, len(frames), max(1, len(frames) // MEASURED))
+
+
+def layer_figures(layer: RobotLayer, frames: LayerFrames, index: Tensor) -> dict[str, Any]:
+    """Return the figures of decoded frames, from true masks and from pictures."""
+    return {
+        'layer': layer_quality(layer, frames, index, spotted=False),
+        'layer_from_pictures': layer_quality(layer, frames, index, spotted=True),
+    }
+
+
 @torch.no_grad()
-def marked_quality(model: EmbeddedModel, frames: LayerFrames, *, count: int = 200) -> dict[str, Any]:
+def marked_quality(model: EmbeddedModel, frames: LayerFrames) -> dict[str, Any]:
     """Return figures of the layer, and how far marks that are read from pictures are from the true ones and from their true distance, px."""
     assert model.marks is not None
-    index = torch.arange(0, len(frames), max(1, len(frames) // count))
+    index = some_frames(frames)
     rgb, _ = frames.batch(index)
     made = model.marks(rgb, frames.plates, model.layer.encode(rgb, frames.plates))
     true = frames.marks[index]
     error = (made - true).norm(dim=3).flatten()
     apart = ((made[:, :, 0] - made[:, :, -1]) - (true[:, :, 0] - true[:, :, -1])).norm(dim=2).flatten()
     return {
-        'layer': layer_quality(model.layer, frames, index, spotted=False),
-        'layer_from_pictures': layer_quality(model.layer, frames, index, spotted=True),
+        **layer_figures(model.layer, frames, index),
         'marks': {
             'error_median_px': round(float(error.median()), 3),
             'error_p95_px': round(float(error.quantile(0.95)), 3),
