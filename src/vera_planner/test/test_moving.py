@@ -17,7 +17,7 @@ from vera_planner.models.robot_layer import LayerSize
 from vera_planner.moving import MovingModel, from_state, goal_numbers, load_moving, moving_size, save_moving, to_state
 from vera_planner.training.autoencoder import LayerFrames, fit_pca
 from vera_planner.training.dataset import clean_plates, load_clips
-from vera_planner.training.moving import moving_windows, object_pixels, train_moving
+from vera_planner.training.moving import moving_windows, object_pixels, sizes_of_clips, train_moving
 from vera_planner.weights import EmbeddedModel, build_model
 
 PICTURE = (32, 64)
@@ -39,6 +39,25 @@ def test_a_goal_tells_places_task_and_way() -> None:
     words = goal[4:].tolist()
     assert words == [0.75 if word in ('push', 'left') else 0.25 for word in (*TASKS, *DIRECTIONS)]
     assert len(goal) == moving_size(96, 1, width=8).goals
+    sized = goal_numbers(
+        'push', 'left', torch.tensor([[16.0, 8.0]]), torch.tensor([[32.0, 16.0]]), PICTURE, sizes=torch.tensor([[7.0], [0.0]])
+    )
+    assert torch.equal(sized[:-2], goal)
+    assert sized[-2:].tolist() == [0.5, 0.0]
+    assert len(sized) == moving_size(96, 1, width=8, sized=True).goals
+
+
+def test_things_are_measured_while_they_are_where_they_were(tmp_path: Path) -> None:
+    write_pushes(tmp_path / 'clips')
+    clips = load_clips(tmp_path / 'clips')
+    plates = {view: np.full((SIZE, SIZE, 3), 60, np.uint8) for view in clips.views}
+    assert sizes_of_clips(clips, plates).tolist() == [[[0.0, 0.0], [0.0, 0.0]]] * COUNT  # cubes are not drawn in these films
+    for row in range(3, LENGTH):  # the cube is drawn, 4 x 4 px, from when it has moved by 2 px; 3 px are too far
+        u, v = clips.cubes_now('front', np.array([row]))[0, 0].astype(int)
+        clips.frames['front'][row, v - 2 : v + 2, u + 1 : u + 5] = (250, 20, 20)
+    found = sizes_of_clips(clips, plates)
+    assert found[0, 0].tolist() == [4.0, 0.0]
+    assert not found[1:].any()
 
 
 def write_pushes(folder: Path) -> None:

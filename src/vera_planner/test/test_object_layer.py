@@ -41,6 +41,7 @@ def test_a_square_is_cut_out_and_laid_in_where_it_is_wanted() -> None:
     found = cut_out(picture(20, 30), table(), np.zeros((SIZE, SIZE), bool), np.array([20.5, 30.5]))
     assert found is not None
     assert found.alpha.sum() == 36
+    assert found.size == 6
     colour, alpha = found.moved(np.array([25.5, 28.5]))
     laid = colour + (1 - alpha[..., None]) * table()
     assert np.array_equal(laid, picture(25, 28))
@@ -63,6 +64,7 @@ def test_the_tracker_follows_the_object_and_remembers_what_is_behind_it() -> Non
     assert first.is_seen.tolist() == [True]
     assert np.allclose(first.now, [[20.5, 30.5]], atol=0.6)
     assert np.allclose(first.onto, [[32, 32]])
+    assert first.sizes.tolist() == [[6.0], [0.0]]
     later = tracker.look({'front': picture(28, 30)}, bare, RED_QUERY, None)
     assert np.allclose(later.now - first.now, [[8, 0]], atol=0.1)
     assert np.array_equal(later.start, first.start)
@@ -94,6 +96,22 @@ def test_an_object_out_of_sight_in_the_hand_moves_with_it() -> None:
     seen = tracker.look({'front': picture(20, 30)}, bare, RED_QUERY, None, np.array([[40.0, 27.0]]))
     left = tracker.look({'front': table()}, bare, RED_QUERY, None, np.array([[41.0, 20.0]]))
     assert np.array_equal(left.now, seen.now)  # the hand was elsewhere
+
+
+def test_sizes_are_those_where_things_were_first() -> None:
+    tracker = ObjectTracker(Colours(), {'front': table()})
+    bare, there = {'front': np.zeros((SIZE, SIZE), np.float32)}, np.zeros((SIZE, SIZE), np.float32)
+    there[25:36, 15:26] = 1.0
+    tracker.begin(1)
+    hidden = tracker.look({'front': picture(20, 30)}, {'front': there}, RED_QUERY, RED_QUERY)
+    assert hidden.sizes.tolist() == [[0.0], [0.0]]  # the robot covers it
+    assert tracker.look({'front': picture(20, 30)}, bare, RED_QUERY, RED_QUERY).sizes.tolist() == [[6.0], [6.0]]
+    nearer = picture(40, 30)
+    nearer[26:36, 36:46] = RED
+    assert tracker.look({'front': nearer}, bare, RED_QUERY, RED_QUERY).sizes.tolist() == [
+        [6.0],
+        [6.0],
+    ]  # it looks larger now that it has come nearer
 
 
 def test_a_cutout_moved_out_of_the_picture_is_nowhere() -> None:

@@ -78,7 +78,8 @@ class Mover:
         uv = torch.from_numpy(np.stack([sighting.now for sighting in sightings])).float()
         states, known = pad_context(to_state(poses, uv, base.working_size))
         start, onto = (torch.from_numpy(place).float() for place in (now.start, now.onto))
-        goal = goal_numbers(asked.task, asked.direction, start, onto, base.working_size)[None]
+        sizes = torch.from_numpy(now.sizes).float() if self._moving.sized else None
+        goal = goal_numbers(asked.task, asked.direction, start, onto, base.working_size, sizes=sizes)[None]
         generator = torch.Generator().manual_seed(request.seed)
         path = self._moving.dynamics.plan(states, known, goal, steps=steps, generator=generator)[0]
         robot, places = from_state(torch.cat([states[0, 2:], path]), len(views), base.working_size)
@@ -106,7 +107,7 @@ class Mover:
             self._tracker.memory.update(view, pictures[view], alphas[view])
         height, width = self._base.working_size
         middle = np.tile(np.array([width / 2, height / 2]), (len(self._base.views), 1))
-        return Sighting(now=middle, start=middle, onto=middle, is_seen=np.ones(len(middle), bool))
+        return Sighting(now=middle, start=middle, onto=middle, is_seen=np.ones(len(middle), bool), sizes=np.zeros((2, len(middle))))
 
     def _query(self, thing: str) -> Tensor:
         if thing not in self._queries:

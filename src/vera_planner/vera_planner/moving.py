@@ -3,7 +3,8 @@
 """How robot and object move together: the latent dynamics of reach, with the object's pixels beside the robot's latent and the task in the goal.
 
 A state is the robot's pose (its latent, with its marks where it has some) and where the object is in every view, in units of OBJECT_PX from the middle of the picture, so that both have
-spreads of a few units. The goal says where the object was when the task began, where the other thing is, which task, and which way.
+spreads of a few units. The goal says where the object was when the task began, where the other thing is, which task, and which way; for robots
+that grasp also how large both showed there, without which nobody can tell a firm grip of a large object from a loose one of a small one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ MAKE_COMMAND = 'vera train planner --task push'
 UNTRACKED = ('rotate',)
 """Tasks that turn their object where it lies: it is not followed, and stands in the middle of the pictures in states and goals."""
 OBJECT_PX = 5.0
+SIZE_PX = 14.0
+"""Twice the size at which a cube shows."""
 CHOSEN, OTHER = 0.75, 0.25
 """How the words that are meant, and those that are not, are written among the goal's numbers, which lie around 0.5."""
 
@@ -40,12 +43,15 @@ class MovingModel:
     """What it has learned."""
     layer_sha256: str
     """Digest of the weights whose latents it continues."""
+    sized: bool = False
+    """Whether goals tell how large things are."""
     metadata: dict[str, Any]
 
 
-def moving_size(pose: int, views: int, *, width: int, horizon: int = 20) -> DynamicsSize:
-    """Return the size of the dynamics for robot poses of a length and a number of views."""
-    return DynamicsSize(latent=pose + 2 * views, goals=4 * views + len(TASKS) + len(DIRECTIONS), width=width, horizon=horizon)
+def moving_size(pose: int, views: int, *, width: int, horizon: int = 20, sized: bool = False) -> DynamicsSize:
+    """Return the size of the dynamics for robot poses of a length and a number of views, and goals with or without the sizes of things."""
+    goals = (6 if sized else 4) * views + len(TASKS) + len(DIRECTIONS)
+    return DynamicsSize(latent=pose + 2 * views, goals=goals, width=width, horizon=horizon)
 
 
 def to_state(poses: Tensor, uv: Tensor, picture: tuple[int, int]) -> Tensor:
@@ -59,8 +65,10 @@ def from_state(state: Tensor, views: int, picture: tuple[int, int]) -> tuple[Ten
     return poses, uv.unflatten(-1, (views, 2)) * OBJECT_PX + _middle(picture)
 
 
-def goal_numbers(task: str, direction: str, start: Tensor, onto: Tensor, picture: tuple[int, int]) -> Tensor:
-    """Return the goal of the dynamics, shape (4 V + tasks + directions,).
+def goal_numbers(
+    task: str, direction: str, start: Tensor, onto: Tensor, picture: tuple[int, int], *, sizes: Tensor | None = None
+) -> Tensor:
+    """Return the goal of the dynamics, shape (4 V + tasks + directions,), or with sizes (6 V + tasks + directions,).
 
     Args:
         task: One of `reader.TASKS`.
@@ -68,10 +76,12 @@ def goal_numbers(task: str, direction: str, start: Tensor, onto: Tensor, picture
         start: Where the object was when the task began, shape (V, 2), px.
         onto: Where the other thing is, shape (V, 2), px; the middle of the pictures for tasks without one.
         picture: Height and width of the pictures, px.
+        sizes: How large both show there, shape (2, V), px, 0 where that is not known; None for dynamics that are not told.
     """
     words = [CHOSEN if word == task else OTHER for word in TASKS] + [CHOSEN if word == direction else OTHER for word in DIRECTIONS]
     places = torch.cat([start, onto]) / (2 * _middle(picture))
-    return torch.cat([places.flatten(), torch.tensor(words)])
+    told = () if sizes is None else (sizes.flatten() / SIZE_PX,)
+    return torch.cat([places.flatten(), torch.tensor(words), *told])
 
 
 def _middle(picture: tuple[int, int]) -> Tensor:
@@ -84,6 +94,7 @@ def save_moving(model: MovingModel, path: Path) -> None:
         'format': FORMAT,
         'tasks': list(model.tasks),
         'layer_sha256': model.layer_sha256,
+        'sized': model.sized,
         'dynamics': dataclasses.asdict(model.dynamics.size),
         **kept_metadata(model.metadata),
     }
@@ -99,4 +110,10 @@ def load_moving(path: Path) -> MovingModel:
     with reading_weights(path, FORMAT, MAKE_COMMAND) as (page, tensors):
         dynamics = Dynamics(DynamicsSize(**page['dynamics']))
         fill_modules({'dynamics': dynamics}, tensors)
-        return MovingModel(dynamics=dynamics, tasks=tuple(page['tasks']), layer_sha256=str(page['layer_sha256']), metadata=page)
+        return MovingModel(
+            dynamics=dynamics,
+            tasks=tuple(page['tasks']),
+            layer_sha256=str(page['layer_sha256']),
+            sized=bool(page.get('sized', False)),
+            metadata=page,
+        )

@@ -30,6 +30,8 @@ SMALLEST_PX = 6
 """Fewer pixels are no object."""
 COVERED = 0.15
 """Coverage by the robot, read from a thumbnail, from which on a pixel is not believed."""
+SAME_PLACE_PX = 3.0
+"""So near to where it was first an object shows as large as it was there."""
 HELD_PX = 5.0
 """So near to the middle between the fingers an object out of sight moves with them."""
 SEEN = 0.5
@@ -46,6 +48,11 @@ class Cutout:
     """Shape (H, W, 3), 0..255."""
     alpha: FloatArray
     """Shape (H, W), 0..1."""
+
+    @property
+    def size(self) -> float:
+        """Return the edge of a square of the same area, px."""
+        return float(np.sqrt(self.alpha.sum()))
 
     def moved(self, uv: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return colour times alpha (H, W, 3), 0..255, and alpha (H, W) of the object at another pixel."""
@@ -102,6 +109,8 @@ class Sighting:
     """Where the other thing is; the middle of the picture for tasks without one."""
     is_seen: Array
     """Shape (V,): whether the object is in sight, or where it was last is given."""
+    sizes: FloatArray
+    """How large the object, and the other thing, showed where they were first, `Cutout.size`; shape (2, V), 0 where that is not known."""
 
 
 class ObjectTracker:
@@ -117,6 +126,8 @@ class ObjectTracker:
         self._start: dict[str, FloatArray] = {}
         self._onto: dict[str, FloatArray] = {}
         self._hand: dict[str, FloatArray] = {}
+        self._sizes: dict[str, float] = {}
+        self._onto_sizes: dict[str, float] = {}
         self._task_id: int | None = None
 
     def begin(self, task_id: int) -> None:
@@ -124,7 +135,7 @@ class ObjectTracker:
         self.memory.begin(task_id)
         if task_id != self._task_id:
             self._task_id = task_id
-            for kept in (self.cutouts, self._last, self._start, self._onto, self._hand):
+            for kept in (self.cutouts, self._last, self._start, self._onto, self._hand, self._sizes, self._onto_sizes):
                 kept.clear()
 
     def look(
@@ -162,10 +173,14 @@ class ObjectTracker:
                 found = cut_out(picture, self._plates[view], robot, uv)
                 if found is not None:
                     self.cutouts[view] = found
+                    if np.linalg.norm(uv - self._start[view]) < SAME_PLACE_PX:
+                        self._sizes.setdefault(view, found.size)
             if onto is not None:
                 place, there = find_object(features, onto)
                 if there or view not in self._onto:
                     self._onto[view] = place
+                if there and view not in self._onto_sizes and (other := cut_out(picture, self._plates[view], robot, place)) is not None:
+                    self._onto_sizes[view] = other.size
             self.memory.update(view, picture, np.maximum(robot.astype(np.float32), self._hidden(view, uv)))
         middle = np.array(next(iter(self._plates.values())).shape[1::-1]) / 2
         return Sighting(
@@ -173,6 +188,7 @@ class ObjectTracker:
             start=np.stack([self._start.get(view, self._last[view]) for view in self.views]),
             onto=np.stack([self._onto.get(view, middle) for view in self.views]),
             is_seen=seen,
+            sizes=np.array([[sizes.get(view, 0.0) for view in self.views] for sizes in (self._sizes, self._onto_sizes)]),
         )
 
     def _carried(self, view: str, guess: FloatArray, hand: FloatArray | None) -> FloatArray:

@@ -14,11 +14,14 @@ import pytest
 from vera_core.embodiment import load_embodiment
 from vera_core.errors import ConfigError, EmbodimentError
 from vera_core.goals import Goal, all_goals, held_out_goals, training_goals
-from vera_sim.clips import clip_goal
+from vera_sim.clips import STEP_DT_S, clip_goal
+from vera_sim.expert import fingertip_position
 from vera_sim.oracle import image_flow, image_jacobian
 from vera_sim.robots.panda import FINGERS, PINION_M
 from vera_sim.tasks import find_task
+from vera_sim.tasks.hand_path import Waypoint, heading_of, path_through, pointing_down
 from vera_sim.tasks.perform import perform
+from vera_sim.tasks.pick import OPEN_M, grasp_waypoints, missed_start
 from vera_sim.world import World
 
 pytestmark = pytest.mark.sim
@@ -93,6 +96,30 @@ def test_the_expert_with_a_gripper_reaches_its_goal(gripping: World, goal: Goal)
     size = gripping.scene.cube(goal.target).size
     assert PINION_M * gripper.min() < size / 2 < PINION_M * gripper[0]
     assert (PINION_M * gripper[-1] > size / 2) == (goal.task == 'stack')
+
+
+@pytest.mark.parametrize('seed', range(6))
+def test_a_missed_grasp_is_never_around_the_cube_and_the_expert_recovers(gripping: World, seed: int) -> None:
+    goal = Goal(task='pick', target='red_cube')
+    gripping.set_scene(find_task('pick').scene(gripping.robot, seed, goal))
+    cube, q = gripping.scene.cube('red_cube'), missed_start(gripping, goal, seed)
+    tip = fingertip_position(q[:7])
+    aside, over = float(np.linalg.norm(tip[:2] - cube.xy)), float(tip[2] - cube.floor - cube.size)
+    assert aside < 0.08
+    assert over < 0.14
+    assert over > 0.005 or aside > 0.04
+    assert perform(gripping, goal, seed, every_s=STEP_DT_S, start_of=missed_start).success
+    # Over the cube with open fingers there is no need to go up again.
+    ready = path_through(
+        q,
+        (
+            Waypoint(
+                position=np.array([*cube.xy, cube.floor + cube.size + 0.03]), rotation=pointing_down(heading_of(q[:7])), opening=OPEN_M
+            ),
+        ),
+    )[-1]
+    assert len(grasp_waypoints(cube, ready, np.random.default_rng(0))) == 2
+    assert len(grasp_waypoints(cube, np.append(ready[:7], 0.0), np.random.default_rng(0))) == 3
 
 
 def test_a_stack_needs_the_target_on_the_other_let_go_and_still(gripping: World) -> None:

@@ -16,12 +16,15 @@ from vera_core.imaging import to_working_size
 from vera_core.shapes import Array, FloatArray, RgbArray, check_shapes
 from vera_sim.expert import PRESS_M, reach_path, sample_start
 from vera_sim.scene import COLOURS, sample_scene
-from vera_sim.tasks.perform import Performance, perform
+from vera_sim.tasks.perform import Performance, StartOf, perform
+from vera_sim.tasks.pick import missed_start
 from vera_sim.world import World
 
 STEP_DT_S = 0.3
 HOLD_FRAMES = 3
 WORKING_SIZE = 128
+LOW_STARTS: Mapping[str, StartOf] = {'pick': missed_start, 'stack': missed_start}
+"""Where a low start is, by task; reach has its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -92,7 +95,7 @@ def make_clip(
         seed: Scene, start pose and the expert's own variation.
         target: Short for a goal of reach.
         goal: What is shown; when both are left out, reach for the cube `clip_target` draws.
-        low_start: Start reach from just above the cubes.
+        low_start: Start reach from just above the cubes, pick and stack as after a grasp that failed; see `LOW_STARTS`.
         with_masks: Whether to render where the robot is, which costs as much as the pictures.
 
     Raises:
@@ -102,7 +105,7 @@ def make_clip(
     if goal.task == 'reach':
         shown = _reach_states(world, seed, goal.target, low_start=low_start)
     else:
-        shown = perform(world, goal, seed, every_s=STEP_DT_S)
+        shown = perform(world, goal, seed, every_s=STEP_DT_S, start_of=LOW_STARTS.get(goal.task) if low_start else None)
     cubes = world.scene.cubes
     tops = np.array([cube.top - [0.0, 0.0, PRESS_M] for cube in cubes]).reshape(-1, 3)
     views = world.robot.view_names

@@ -23,6 +23,8 @@ START_AGAIN_SHARE = 0.03
 """Share of samples shown as if the planner had only just started: no earlier frames."""
 SLOWED_SHARE = 0.3
 """Share of samples whose past motion is scaled down to between half and all: a robot that follows slower than the expert moved."""
+UNTOLD_SHARE = 0.1
+"""Share of what may be missing of goals that is missing."""
 FROM_REST_SHARE = 0.2
 """Share of samples at the start of a clip; in half of them the planner has watched the arm stand still before."""
 
@@ -48,6 +50,8 @@ class Windows:
     parts: tuple[Tensor, Tensor] | None = None
     """What of every row is said about the fingers, and about the object, (N, latent) each and zero elsewhere; the rest is about the arm. None for
     robots without fingers of their own."""
+    optional: int = 0
+    """So many numbers at the end of a goal may not be known, and are 0 then."""
 
     def apart(self, index: Tensor, generator: torch.Generator) -> Tensor:
         """Return contexts (B, 3, latent) of windows in which either the fingers or the arm are up to `APART_STEPS` ahead of all else.
@@ -121,6 +125,9 @@ def dynamics_loss(net: Dynamics, windows: Windows, index: Tensor, generator: tor
         )
     noisy_context = torch.where(torch.cat([known, torch.ones(count, 1)], dim=1)[:, :, None] > 0, noisy_context, noisy_context[:, 2:])
     goals = windows.goals[index] + GOAL_NOISE_PX / picture_px * torch.randn(count, windows.goals.shape[1], generator=generator)
+    if windows.optional:
+        untold = torch.rand((count, windows.optional), generator=generator) < UNTOLD_SHARE
+        goals[:, -windows.optional :] = torch.where(untold, 0.0, goals[:, -windows.optional :])
     level = torch.rand(count, generator=generator)
     level = torch.where(torch.rand(count, generator=generator) < PURE_NOISE_SHARE, torch.ones(count), level)
     noise = torch.randn(clean.shape, generator=generator)

@@ -84,7 +84,7 @@ class LayerLesson:
                 before[name]()
             module.requires_grad_(True)
             seconds = 60 * self.minutes * shares[name]
-            settings = StageSettings(name=name, seconds=seconds, learning_rate=LEARNING_RATES[name], low_precision=False)
+            settings = StageSettings(name=name, seconds=seconds, learning_rate=LEARNING_RATES[name], low_precision=name != 'marks')
             progress = run_stage(settings, [module], loss, self.folder, report=self.report)
             module.eval().requires_grad_(False)
             done[name] = {'steps': progress.steps, 'loss': round(progress.loss, 4), 'seconds': round(seconds)}

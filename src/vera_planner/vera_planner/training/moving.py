@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from vera_core.errors import ConfigError
+from vera_core.shapes import RgbArray
+from vera_planner.background import grown
 from vera_planner.models.dynamics import Dynamics
 from vera_planner.models.robot_layer import MARK_PX
 from vera_planner.moving import OBJECT_PX, UNTRACKED, MovingModel, from_state, goal_numbers, moving_size, to_state
-from vera_planner.object_layer import HELD_PX
+from vera_planner.object_layer import COVERED, HELD_PX, SAME_PLACE_PX, cut_out
 from vera_planner.prompts import COLOURS
 from vera_planner.training.autoencoder import LayerFrames, true_poses
 from vera_planner.training.dataset import ClipSet, load_clips
@@ -70,7 +72,8 @@ def train_moving(
             f"'{dataset_dirs[0]}' holds clips of {', '.join(tasks) or 'no task'}; clips of push are wanted, from: vera clips --task push"
         )
     torch.manual_seed(seed)
-    size = moving_size(base.layer.pose_length, len(base.views), width=width)
+    sized = bool(base.layer.size.marks)
+    size = moving_size(base.layer.pose_length, len(base.views), width=width, sized=sized)
     windows, test = moving_windows(base, clips, size.horizon), moving_windows(base, held_out, size.horizon)
     net = Dynamics(size)
     every = max(1, len(windows.past) // 8000)
@@ -99,16 +102,16 @@ def train_moving(
         'figures': figures,
     }
     (folder / 'figures.json').write_text(json.dumps(figures, indent=1), encoding='utf-8')
-    return MovingModel(dynamics=net, tasks=tasks, layer_sha256=str(base.metadata['sha256']), metadata=metadata)
+    return MovingModel(dynamics=net, tasks=tasks, layer_sha256=str(base.metadata['sha256']), sized=sized, metadata=metadata)
 
 
 def moving_windows(base: EmbeddedModel, clips: ClipSet, horizon: int) -> Windows:
     """Cut clips into windows of states of robot and object."""
     poses, place = true_poses(base.layer, LayerFrames(clips, base.plates)), object_pixels(clips)
     states = to_state(poses, place, base.working_size)
-    windows = make_windows(clips, states, horizon, goals_of_clips(clips, base.working_size))
     if not base.layer.size.marks:
-        return windows
+        return make_windows(clips, states, horizon, goals_of_clips(clips, base.working_size))
+    windows = make_windows(clips, states, horizon, goals_of_clips(clips, base.working_size, sizes_of_clips(clips, base.plates)))
     latent, marks = base.layer.size.latent, base.layer.marks_of(poses)
     hand = marks.mean(dim=2, keepdim=True)
     fingers, thing = torch.zeros_like(states), torch.zeros_like(states)
@@ -117,7 +120,7 @@ def moving_windows(base: EmbeddedModel, clips: ClipSet, horizon: int) -> Windows
     is_held = (hand[:, :, 0] - place).norm(dim=2, keepdim=True) < HELD_PX
     doubt = torch.zeros_like(states)
     doubt[:, poses.shape[1] :] = (is_held * HELD_DOUBT_PX / OBJECT_PX).expand_as(place).flatten(1)
-    return replace(windows, doubt=doubt, parts=(fingers, thing))
+    return replace(windows, doubt=doubt, parts=(fingers, thing), optional=2 * len(clips.views))
 
 
 def object_pixels(clips: ClipSet) -> Tensor:
@@ -130,8 +133,30 @@ def object_pixels(clips: ClipSet) -> Tensor:
     return torch.from_numpy(np.stack([clips.cubes_now(view, rows)[rows, target] for view in clips.views], axis=1)).float()
 
 
-def goals_of_clips(clips: ClipSet, picture: tuple[int, int]) -> Tensor:
-    """Return what tells the dynamics the goal of every clip, shape (C, G)."""
+def sizes_of_clips(clips: ClipSet, plates: Mapping[str, RgbArray]) -> Tensor:
+    """Return how large the target and the other thing show at the start of every clip, shape (C, 2, V), px: as `ObjectTracker` measures it, 0 where it cannot.
+
+    The target is looked for in every frame until it moves, the other thing likewise.
+    """
+    sizes = torch.zeros((len(clips.goals), 2, len(clips.views)))
+    for clip, goal in enumerate(clips.goals):
+        things = [int(clips.target[clip]), *([THINGS.index(goal.onto)] if goal.onto else [])]
+        for number, view in enumerate(clips.views):
+            for row in range(int(clips.start[clip]), int(clips.start[clip + 1])):
+                robot = grown(clips.masks[view][row] > COVERED * 255)
+                for which, thing in enumerate(things):
+                    is_there = np.linalg.norm(clips.moved[view][row, thing]) < SAME_PLACE_PX
+                    if sizes[clip, which, number] or not is_there:
+                        continue
+                    found = cut_out(clips.frames[view][row], plates[view], robot, clips.cubes[view][clip, thing])
+                    sizes[clip, which, number] = found.size if found is not None else 0.0
+                if sizes[clip, : len(things), number].all():
+                    break
+    return sizes
+
+
+def goals_of_clips(clips: ClipSet, picture: tuple[int, int], sizes: Tensor | None = None) -> Tensor:
+    """Return what tells the dynamics the goal of every clip, shape (C, G), with sizes (C, 2, V), px, where it is told those."""
     middle = torch.tensor([[picture[1] / 2, picture[0] / 2]] * len(clips.views))
     rows = []
     for clip, goal in enumerate(clips.goals):
@@ -141,7 +166,7 @@ def goals_of_clips(clips: ClipSet, picture: tuple[int, int]) -> Tensor:
         if goal.onto:
             other = THINGS.index(goal.onto)
             onto = torch.stack([torch.from_numpy(clips.cubes[view][clip, other]) for view in clips.views]).float()
-        rows.append(goal_numbers(goal.task, goal.direction, start, onto, picture))
+        rows.append(goal_numbers(goal.task, goal.direction, start, onto, picture, sizes=None if sizes is None else sizes[clip]))
     return torch.stack(rows)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from vera_core.shapes import FloatArray
 from vera_sim.tasks import find_task
 from vera_sim.tasks.task import EXPERT_DT_S
 from vera_sim.world import TIMESTEP_S, World
+
+StartOf = Callable[[World, Goal, int], FloatArray]
 
 CHECK_PERIOD_S = 0.02
 SETTLE_S = 0.9
@@ -35,7 +38,9 @@ class Performance:
     """How far it came, in words."""
 
 
-def perform(world: World, goal: Goal, seed: int, *, every_s: float, settle_s: float = SETTLE_S) -> Performance:
+def perform(
+    world: World, goal: Goal, seed: int, *, every_s: float, settle_s: float = SETTLE_S, start_of: StartOf | None = None
+) -> Performance:
     """Let the expert carry out `goal` in the scene and from the start pose of `seed`; robot and scene of `world` are replaced.
 
     Args:
@@ -44,13 +49,14 @@ def perform(world: World, goal: Goal, seed: int, *, every_s: float, settle_s: fl
         seed: Scene, start pose and the expert's own variation.
         every_s: Time between two states that are kept, s; the first is the start, the last comes after the end.
         settle_s: How long the expert holds still at its end.
+        start_of: Draws another start in the scene of `world`, by goal and seed; that of the task's episodes when left out.
 
     Raises:
         ConfigError: If the goal is none of its task's, or out of reach.
     """
     task = find_task(checked_goal(goal).task)
     world.set_scene(task.scene(world.robot, seed, goal))
-    start = task.start(world, seed)
+    start = start_of(world, goal, seed) if start_of else task.start(world, seed)
     path = task.expert(world, goal, start, seed=seed)
     world.set_joints(start)
     check = task.check(world, goal)

@@ -12,8 +12,9 @@ from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError, EmbodimentError
 from vera_core.goals import Goal
 from vera_core.shapes import FloatArray
+from vera_sim.expert import fingertip_position
 from vera_sim.poses import pose_sampler
-from vera_sim.robots.panda import GRIPPER
+from vera_sim.robots.panda import GRIPPER, PINION_M
 from vera_sim.scene import Cube, Scene, sample_scene
 from vera_sim.tasks.hand_path import Waypoint, heading_of, path_through, pointing_down
 from vera_sim.world import World
@@ -34,6 +35,13 @@ GRASP_M = 0.006
 LOWEST_M = 0.021
 LIFT_SPEED_M_S = 0.10
 CLOSING_S = 2.6
+STRADDLE_M = 0.008
+"""Room beside the cube, each finger, with which a hand over it goes straight down."""
+OVER_M = 0.012
+"""A hand is over a cube when its fingertips are so near to the vertical through its middle, and this far over its top face."""
+MISSED_ASIDE_M = (0.045, 0.07)
+MISSED_OVER_M = (OVER_M, 0.13)
+MISSED_BESIDE_SHARE = 0.3
 ATTEMPTS = 400
 
 
@@ -122,7 +130,7 @@ def fitting_scene(robot: Embodiment, seed: int, goal: Goal, fits: Callable[[Scen
 
 
 def grasp_waypoints(cube: Cube, q_start: FloatArray, rng: np.random.Generator) -> tuple[Waypoint, ...]:
-    """Return the way from above a cube to a closed grip around it.
+    """Return the way from above a cube to a closed grip around it; a hand that is there with open fingers goes straight down.
 
     The hand keeps its heading: a cube that lies askew is turned by the fingers as they close.
     """
@@ -131,8 +139,33 @@ def grasp_waypoints(cube: Cube, q_start: FloatArray, rng: np.random.Generator) -
     middle = cube.floor + cube.size / 2
     at = np.array([*cube.xy, max(cube.floor + LOWEST_M, middle - GRASP_M)])
     above = np.array([*cube.xy, cube.floor + cube.size + HOVER_M])
+    begin = () if _stands_ready(cube, q_start) else (Waypoint(position=above, rotation=down, opening=OPEN_M),)
     return (
-        Waypoint(position=above, rotation=down, opening=OPEN_M),
+        *begin,
         Waypoint(position=at, rotation=down, opening=OPEN_M),
         Waypoint(position=at, rotation=down, opening=cube.size / 2 - SQUEEZE_M, shortest_s=CLOSING_S, wait_s=0.3),
     )
+
+
+def _stands_ready(cube: Cube, q: FloatArray) -> bool:
+    tip = fingertip_position(q[:7])
+    is_over = np.linalg.norm(tip[:2] - cube.xy) < OVER_M and OVER_M < tip[2] - cube.floor - cube.size < HOVER_M
+    return bool(is_over and PINION_M * q[7:].sum() > cube.size / 2 + STRADDLE_M)
+
+
+def missed_start(world: World, goal: Goal, seed: int) -> FloatArray:
+    """Draw a pose as after a grasp that failed: over the target or beside it, the fingers anywhere between closed and open; same seed, same pose.
+
+    Raises:
+        ConfigError: If it is out of reach.
+    """
+    rng, cube = np.random.default_rng([seed, 61]), world.scene.cube(goal.target)
+    q = pose_sampler(world).start_pose(seed)
+    angle, opening = rng.uniform(-np.pi, np.pi), rng.uniform(0.0, OPEN_M)
+    if rng.random() < MISSED_BESIDE_SHARE:
+        aside, height = rng.uniform(*MISSED_ASIDE_M), cube.floor + rng.uniform(LOWEST_M, cube.size)
+    else:
+        aside, height = abs(rng.normal(0.0, OVER_M)), cube.floor + cube.size + rng.uniform(*MISSED_OVER_M)
+    there = np.array([*(np.asarray(cube.xy) + aside * np.array([np.cos(angle), np.sin(angle)])), height])
+    down = pointing_down(heading_of(q[:7]) + rng.normal(0, 0.03))
+    return np.asarray(path_through(q, (Waypoint(position=there, rotation=down, opening=opening),))[-1])
