@@ -123,6 +123,17 @@ def test_converges_on_the_last_frame_when_little_is_missing() -> None:
     assert near.dt_s == pytest.approx(1.0)  # not the 3.3 s that the still end would take
 
 
+def test_a_plan_that_goes_and_comes_back_is_not_cut_short() -> None:
+    # Down by 4 px, a rest, and up again by 3: the last frame looks as near as it is on the way down. Once at rest, once still on its way up.
+    down, up = [1.0 * min(i, 4) for i in range(12)], [4.0, 3.4, 2.8, 2.2, 1.6, 1.0]
+    for places, watched_s in (([*down, *up, *[1.0] * 3], 0.8), ([*down, *[4.0] * 4, *up[:-1]], 3.4)):
+        following = follower(converge_px=3.5)
+        following.set_plan(plan(places))
+        answers = [ok(following.step(frames_at(t, places[round(t / 0.3)]))) for t in np.arange(0.0, watched_s, 0.1)]
+        assert not any(answer.at_plan_end for answer in answers)
+        assert [answer.step for answer in answers] == sorted(answer.step for answer in answers)
+
+
 def test_after_its_end_the_last_frame_is_kept_until_the_plan_is_over() -> None:
     following = follower(linger_s=10.0, converge_dt_s=0.5, converge_longest_dt_s=1.0)
     following.set_plan(plan(STEADY))

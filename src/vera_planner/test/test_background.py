@@ -75,3 +75,7 @@ def test_residual_without_motion_gives_the_real_robot_back_on_the_first_frame_on
     assert np.array_equal(out[0, :8], decoded[:8])  # outside the robot nothing is carried
     assert np.array_equal(out[1], decoded)
     assert np.array_equal(out[2], decoded)
+    # It fades towards the last of the frames that get it, or stays.
+    for fades, gains in ((True, (20, 15, 10)), (False, (20, 20, 20))):
+        out = carry_residual(real, decoded, alpha, np.stack([decoded] * 3), np.stack([alpha] * 3), count=3, fades=fades)
+        assert [float(np.median(frame[20:44, 20:44].astype(int) - decoded[20:44, 20:44])) for frame in out] == pytest.approx(gains, abs=1)

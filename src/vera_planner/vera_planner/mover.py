@@ -76,15 +76,17 @@ class Mover:
         if not any(sighting.is_seen.any() for sighting in sightings) and not self._tracker.cutouts:
             raise PlanningError(f"'{request.prompt[:80]}' names {asked.target.replace('_', ' ')}, and no view shows it")
         uv = torch.from_numpy(np.stack([sighting.now for sighting in sightings])).float()
-        states, known = pad_context(to_state(poses, uv, base.working_size))
+        marks = base.layer.size.marks
+        states, known = pad_context(to_state(poses, uv, base.working_size, marks=marks))
         start, onto = (torch.from_numpy(place).float() for place in (now.start, now.onto))
         sizes = torch.from_numpy(now.sizes).float() if self._moving.sized else None
         goal = goal_numbers(asked.task, asked.direction, start, onto, base.working_size, sizes=sizes)[None]
         generator = torch.Generator().manual_seed(request.seed)
         path = self._moving.dynamics.plan(states, known, goal, steps=steps, generator=generator)[0]
-        robot, places = from_state(torch.cat([states[0, 2:], path]), len(views), base.working_size)
+        robot, places = from_state(torch.cat([states[0, 2:], path]), len(views), base.working_size, marks=marks)
         robot = base.layer.settled(robot, self._rounds + (SAMPLE_ROUNDS if request.is_sample else 0))
-        return self._paint({view: pictures[view][-1] for view in views}, robot, np.asarray(places.numpy(), dtype=np.float64))
+        stays = asked.task in UNTRACKED
+        return self._paint({view: pictures[view][-1] for view in views}, robot, np.asarray(places.numpy(), dtype=np.float64), stays=stays)
 
     def _read(self, thumbnails: Mapping[str, Tensor], pictures: Mapping[str, RgbArray]) -> tuple[Tensor, dict[str, FloatArray]]:
         """Return the robot's poses (B, pose_length) and where it is in every view, (B, H, W), 0..1."""
@@ -116,8 +118,11 @@ class Mover:
             self._queries[thing] = query_of(self._base.grounding, self._encoder.encode_all(chosen))
         return self._queries[thing]
 
-    def _paint(self, now: Mapping[str, RgbArray], robot: Tensor, places: FloatArray) -> dict[str, RgbArray]:
-        """Paint latents 0..T and the object's pixels (T + 1, V, 2) in them; row 0 is the present, as the decoder sees it."""
+    def _paint(self, now: Mapping[str, RgbArray], robot: Tensor, places: FloatArray, *, stays: bool) -> dict[str, RgbArray]:
+        """Paint latents 0..T and the object's pixels (T + 1, V, 2) in them; row 0 is the present, as the decoder sees it.
+
+        A robot that stays, but for its fingers, keeps its texture to the end: most of it is where it was.
+        """
         layers = self._base.layer.decode(robot)
         frames = {}
         for number, view in enumerate(self._base.views):
@@ -125,7 +130,8 @@ class Mover:
             painted = composite(colour, alpha, self._tracker.behind(view, places[:, number]))
             dreamt = painted[1:]
             if self._carried:
-                dreamt = carry_residual(now[view], painted[0], alpha[0, ..., 0], dreamt, alpha[1:, ..., 0], count=self._carried)
+                count = len(dreamt) if stays else self._carried
+                dreamt = carry_residual(now[view], painted[0], alpha[0, ..., 0], dreamt, alpha[1:, ..., 0], count=count, fades=not stays)
             frames[view] = np.concatenate([now[view][None], dreamt])
         return frames
 

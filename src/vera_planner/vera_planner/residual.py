@@ -18,9 +18,9 @@ AGREE = 18.0
 
 
 def carry_residual(
-    real: RgbArray, decoded_now: RgbArray, alpha_now: FloatArray, dreamt: RgbArray, alpha: FloatArray, *, count: int
+    real: RgbArray, decoded_now: RgbArray, alpha_now: FloatArray, dreamt: RgbArray, alpha: FloatArray, *, count: int, fades: bool = True
 ) -> RgbArray:
-    """Return the dreamt frames with the residual added to the first `count` of them, fading out towards the last of these.
+    """Return the dreamt frames with the residual added to the first `count` of them.
 
     Args:
         real: The real picture, shape (H, W, 3).
@@ -29,6 +29,7 @@ def carry_residual(
         dreamt: Decoded frames, shape (T, H, W, 3).
         alpha: The robot in them, shape (T, H, W), 0..1.
         count: How many frames get it.
+        fades: Whether it gets less towards the last of these.
     """
     out = np.array(dreamt)
     residual = (real.astype(np.float32) - decoded_now.astype(np.float32)) * (alpha_now[..., None] > 0.3)
@@ -45,6 +46,6 @@ def carry_residual(
         carried = cv2.remap(residual, map_u, map_v, cv2.INTER_LINEAR)
         source = cv2.remap(decoded_now, map_u, map_v, cv2.INTER_LINEAR)
         difference = np.abs(source.astype(np.float32) - dreamt[k]).mean(axis=2)
-        share = np.exp(-((difference / AGREE) ** 2)) * alpha[k] * (1.0 - k / (count + 1))
+        share = np.exp(-((difference / AGREE) ** 2)) * alpha[k] * (1.0 - k / (count + 1) if fades else 1.0)
         out[k] = np.clip(np.rint(dreamt[k] + share[..., None] * carried), 0, 255).astype(np.uint8)
     return out

@@ -22,8 +22,9 @@ from vera_jidm.flow.estimator import FlowEstimator
 from vera_jidm.following.motion import entry_s
 from vera_jidm.jacobian.model import JacobianModel
 
-FIELD_EVERY = 7
-"""The field is evaluated anew after so many steps: it takes as long as the flow of five."""
+FIELD_EVERY, FIELD_PX = 7, 10.0
+"""The field is evaluated anew after so many steps, or when the robot has come so far, px: it takes as long as the flow of five, and turns with the
+robot. With steps alone an expert's own film of a wide swing was refused: its field was 30 px old."""
 MAY_REST_PX = 6.0
 """With less than this missing of the plan before, in the same task, one that shows no motion may mean that all is done; see `Moment.may_rest`."""
 SHORTEST_S = 0.1
@@ -96,11 +97,11 @@ class PlanCheck:
         path = JointPath(self._robot, moment.position)
         seen_now, speeds = 0.0, self._robot.limits('velocity')
         found: dict[str, list[Worst]] = {entry: [] for entry in PlanMeasures.__dataclass_fields__}
-        drift = Drift()
+        drift, used = Drift(), 0
         for index in range(length - 1):
             frame = frame_of[index + 1]
-            if index % FIELD_EVERY == 0:
-                drift += path.drift()
+            if index == 0 or index - used >= FIELD_EVERY or path.way_px > FIELD_PX:
+                drift, used = drift + path.drift(), index
                 path.use(self._model.predict({view: film[index] for view, film in films.items()}, path.asked_position))
                 seen_now = seen_now or path.robot_seen
                 found['robot_share'].append(Worst(value=path.robot_seen / max(seen_now, 1e-9), frame=frame - 1 if index else frame))

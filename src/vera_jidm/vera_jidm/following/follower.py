@@ -34,7 +34,12 @@ class FollowSettings:
     zero_rate_px: float = 12.0
     """From this much flow on, plan time waits for the arm."""
     converge_px: float = 4.0
-    """With less motion than this missing to the last frame, aim at the last frame."""
+    """With less motion than this missing to the last frame, and no more way back than `end_rest_px`, aim at the last frame of a plan that ends at
+    rest."""
+    end_rest_s: float = 0.9
+    """A plan ends at rest when nothing moves for so long before its end, s."""
+    end_rest_px: float = 1.0
+    """Less motion than this is none then, px."""
     converge_dt_s: float = 0.25
     """Shortest time asked for when aiming at the last frame, s."""
     converge_longest_dt_s: float = 0.35
@@ -75,6 +80,17 @@ class _Followed:
     clock: PlanClock
     to_end_px: FloatArray
     rate: float = 1.0
+
+    def is_near_its_end(self, settings: FollowSettings) -> bool:
+        """Return whether nothing happens any more that the last frame does not show as well.
+
+        Of a hand that comes down, closes and has begun to rise again the last frame looks like one on the way down.
+        """
+        resting = max(0, self.plan.horizon - round(settings.end_rest_s / self.plan.step_dt_s))
+        ends_at_rest = bool(self.to_end_px[resting:].max() < settings.end_rest_px)
+        missing = self.to_end_px[int(self.clock.tau_s / self.plan.step_dt_s) :]
+        goes_back = bool((missing - np.minimum.accumulate(missing)).max() > settings.end_rest_px)
+        return ends_at_rest and not goes_back and bool(missing.max() < settings.converge_px)
 
 
 class PlanFollower:
@@ -160,7 +176,7 @@ class PlanFollower:
         flow_px = moving_px(flow, confidence)
         followed.rate = self._settings.rate(flow_px, lost)
         remaining_px = flow_px + float(followed.to_end_px[aim.step])
-        if aim.step < plan.horizon and followed.to_end_px[aim.step] < self._settings.converge_px:
+        if aim.step < plan.horizon and followed.is_near_its_end(self._settings):
             last_flow, last_confidence, last_lost = self._flow_to(frames, plan, plan.horizon)
             last_px = moving_px(last_flow, last_confidence)
             if last_px < self._settings.converge_px and last_lost <= TRACKED_SHARE:

@@ -19,8 +19,8 @@ from vera_core.errors import ConfigError
 from vera_core.shapes import RgbArray
 from vera_planner.background import grown
 from vera_planner.models.dynamics import Dynamics
-from vera_planner.models.robot_layer import MARK_PX
-from vera_planner.moving import OBJECT_PX, UNTRACKED, MovingModel, from_state, goal_numbers, moving_size, to_state
+from vera_planner.models.robot_layer import MARK_PX, RobotLayer
+from vera_planner.moving import FINGERS_GAIN, OBJECT_PX, PLACES_GAIN, UNTRACKED, MovingModel, from_state, goal_numbers, moving_size, to_state
 from vera_planner.object_layer import COVERED, HELD_PX, SAME_PLACE_PX, cut_out
 from vera_planner.prompts import COLOURS
 from vera_planner.training.autoencoder import LayerFrames, true_poses
@@ -30,6 +30,8 @@ from vera_planner.training.loop import Progress, StageSettings, run_stage
 from vera_planner.weights import EmbeddedModel
 
 BATCH = 192
+MARK_DOUBT_PX = 0.1
+"""How far off marks are read, px."""
 HELD_DOUBT_PX = 1.5
 """How far off an object is seen that fingers cover in part: median error of `ObjectTracker` on films of picks, in the hand."""
 THINGS = tuple(f'{colour}_cube' for colour in COLOURS)
@@ -92,7 +94,7 @@ def train_moving(
     folder.mkdir(parents=True, exist_ok=True)
     progress = run_stage(settings, [net], loss, folder, report=report)
     net.eval()
-    figures = moving_quality(net, test, len(base.views), base.working_size)
+    figures = moving_quality(net, test, base.layer, base.working_size)
     metadata: dict[str, Any] = {
         'command': command,
         'seed': seed,
@@ -108,18 +110,20 @@ def train_moving(
 def moving_windows(base: EmbeddedModel, clips: ClipSet, horizon: int) -> Windows:
     """Cut clips into windows of states of robot and object."""
     poses, place = true_poses(base.layer, LayerFrames(clips, base.plates)), object_pixels(clips)
-    states = to_state(poses, place, base.working_size)
-    if not base.layer.size.marks:
+    count = base.layer.size.marks
+    states = to_state(poses, place, base.working_size, marks=count)
+    if not count:
         return make_windows(clips, states, horizon, goals_of_clips(clips, base.working_size))
     windows = make_windows(clips, states, horizon, goals_of_clips(clips, base.working_size, sizes_of_clips(clips, base.plates)))
     latent, marks = base.layer.size.latent, base.layer.marks_of(poses)
     hand = marks.mean(dim=2, keepdim=True)
     fingers, thing = torch.zeros_like(states), torch.zeros_like(states)
-    fingers[:, latent : poses.shape[1]] = ((marks - hand) / MARK_PX).flatten(1)
+    fingers[:, latent : poses.shape[1]] = (FINGERS_GAIN / MARK_PX * (marks - hand)).flatten(1)
     thing[:, poses.shape[1] :] = states[:, poses.shape[1] :]
     is_held = (hand[:, :, 0] - place).norm(dim=2, keepdim=True) < HELD_PX
     doubt = torch.zeros_like(states)
-    doubt[:, poses.shape[1] :] = (is_held * HELD_DOUBT_PX / OBJECT_PX).expand_as(place).flatten(1)
+    doubt[:, poses.shape[1] :] = (is_held * PLACES_GAIN * HELD_DOUBT_PX / OBJECT_PX).expand_as(place).flatten(1)
+    doubt[:, latent : poses.shape[1]] = FINGERS_GAIN / MARK_PX * MARK_DOUBT_PX
     return replace(windows, doubt=doubt, parts=(fingers, thing), optional=2 * len(clips.views))
 
 
@@ -171,8 +175,12 @@ def goals_of_clips(clips: ClipSet, picture: tuple[int, int], sizes: Tensor | Non
 
 
 @torch.no_grad()
-def moving_quality(net: Dynamics, windows: Windows, views: int, picture: tuple[int, int]) -> dict[str, float]:
-    """Return the error of whole states relative to standing still, and how far the object ends from its true pixel, from the start of clips."""
+def moving_quality(net: Dynamics, windows: Windows, layer: RobotLayer, picture: tuple[int, int]) -> dict[str, float]:
+    """Return the error of whole states relative to standing still, and how far the object ends from its true pixel, from the start of clips.
+
+    Of fingers also how far their distance is from the true one, in all frames of all windows.
+    """
+    views, marks = len(layer.views), layer.size.marks
     figures = {name: round(value, 4) for name, value in dynamics_quality(net, windows).items()}
     first = windows.firsts
     made = net.plan(
@@ -187,4 +195,16 @@ def moving_quality(net: Dynamics, windows: Windows, views: int, picture: tuple[i
     error = (ends[0] - ends[1]).norm(dim=2).mean(dim=1)
     figures['object_end_median_px'] = round(float(error.median()), 2)
     figures['object_moves_median_px'] = round(float(moved.median()), 2)
+    if marks:
+        some = torch.arange(0, len(windows.past), max(1, len(windows.past) // 500))
+        ask = (windows.latents[windows.past[some]], windows.known[some], windows.goals[some])
+        made = net.plan(*ask, steps=4, generator=torch.Generator().manual_seed(0))
+        apart = [
+            (place[..., 0, :] - place[..., -1, :]).norm(dim=-1)
+            for states in (made, windows.latents[windows.future[some]])
+            for place in [layer.marks_of(from_state(states, views, picture, marks=marks)[0])]
+        ]
+        wrong = (apart[0] - apart[1]).abs()
+        figures['fingers_median_px'] = round(float(wrong.median()), 3)
+        figures['fingers_p95_px'] = round(float(wrong.flatten()[:: max(1, wrong.numel() // 100_000)].quantile(0.95)), 3)
     return figures
