@@ -88,6 +88,11 @@ def test_step_bounds_by_hand() -> None:
     assert upper[0] == pytest.approx(2.175 * 0.35 * 0.1)
     assert (lower[1], upper[1]) == (pytest.approx(-2.175 * 0.35 * 0.1), 0.0)
     assert step_bounds(ROBOT.home, 1.0, ROBOT, PipelineSettings())[1][0] == pytest.approx(0.15)
+    # A gripper of which steps of 0.09 rad are expected in place of 0.2 px / sqrt(100 px²/rad²) = 0.02 rad may go 4.5 times as far, at its speed limit.
+    gripper = load_embodiment('panda_gripper')
+    middle, speed = np.append(gripper.home[:7], 0.5), gripper.limits('velocity')[7]
+    assert step_bounds(middle, 0.6, gripper, PipelineSettings())[0][7] == pytest.approx(-0.6 * speed)
+    assert step_bounds(middle, 0.6, gripper, PipelineSettings(max_step_rad=0.02))[0][7] == pytest.approx(-0.09)
 
 
 def test_pipeline_refuses_joints_of_another_time() -> None:

@@ -59,7 +59,16 @@ class FlowParams(NodeParams):
     )
     converge_px: float = field(
         default=_FOLLOW.converge_px,
-        metadata=param('aim at the last frame with less motion missing', unit='px', low=0.0, high=50.0, live=True),
+        metadata=param(
+            'aim at the last frame of a plan that ends at rest with less motion missing', unit='px', low=0.0, high=50.0, live=True
+        ),
+    )
+    end_rest_s: float = field(
+        default=_FOLLOW.end_rest_s,
+        metadata=param('a plan that stands still for so long at last ends at rest', unit='s', low=0.0, high=5.0, live=True),
+    )
+    end_rest_px: float = field(
+        default=_FOLLOW.end_rest_px, metadata=param('less motion is standing still', unit='px', low=0.0, high=10.0, live=True)
     )
     converge_dt_s: float = field(
         default=_FOLLOW.converge_dt_s, metadata=param('shortest time asked for to the last frame', unit='s', low=0.05, high=5.0, live=True)

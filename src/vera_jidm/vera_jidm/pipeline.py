@@ -120,9 +120,12 @@ def solve_settings(robot: Embodiment, settings: SolveSettings) -> SolveSettings:
 def step_bounds(position: FloatArray, dt_s: float, robot: Embodiment, settings: PipelineSettings) -> tuple[FloatArray, FloatArray]:
     """Return the smallest and largest joint step, shapes (n,), rad: within the joint limits, the speed limits and the trust in the field.
 
+    A joint of which larger steps than usual are expected shows less in the pictures, and the field can be trusted as much further.
     A joint that is already outside its range may come back but not go further; keeping still is always allowed.
     """
-    reach = np.minimum(settings.max_step_rad, robot.limits('velocity') * dt_s)
+    usual = NOISE_FLOOR_PX / np.sqrt(settings.solve.ridge)
+    longest = settings.max_step_rad * np.array([max(joint.expected_step or usual, usual) / usual for joint in robot.joints])
+    reach = np.minimum(longest, robot.limits('velocity') * dt_s)
     lower = np.maximum(robot.limits('lower') + settings.limit_margin_rad - position, -reach)
     upper = np.minimum(robot.limits('upper') - settings.limit_margin_rad - position, reach)
     return np.minimum(lower, 0.0), np.maximum(upper, 0.0)

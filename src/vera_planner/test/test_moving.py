@@ -33,10 +33,10 @@ def test_a_state_is_latent_and_object_and_comes_apart_again() -> None:
     assert torch.equal(place, uv)
 
 
-def test_fingers_and_places_stand_larger_in_the_state_of_a_robot_with_marks() -> None:
+def test_fingers_stand_larger_in_the_state_of_a_robot_with_marks() -> None:
     # One view, latent 9; marks at 1 and 2, and at 3 and 6, in units of 5 px: middle (2, 4), distances from it (-1, -2) and (1, 2).
     state = to_state(torch.tensor([[9.0, 1.0, 2.0, 3.0, 6.0]]), torch.tensor([[[37.0, 16.0]]]), PICTURE, marks=2)
-    assert state.tolist() == [[9.0, 6.0 - 8.0, 12.0 - 16.0, 6.0 + 8.0, 12.0 + 16.0, 3.0, 0.0]]
+    assert state.tolist() == [[9.0, 2.0 - 12.0, 4.0 - 24.0, 2.0 + 12.0, 4.0 + 24.0, 1.0, 0.0]]
     pose, place = from_state(state, 1, PICTURE, marks=2)
     assert torch.allclose(pose, torch.tensor([[9.0, 1.0, 2.0, 3.0, 6.0]]))
     assert place.tolist() == [[[37.0, 16.0]]]

@@ -28,10 +28,10 @@ MAKE_COMMAND = 'vera train planner --task push'
 UNTRACKED = ('rotate',)
 """Tasks that turn their object where it lies: it is not followed, and stands in the middle of the pictures in states and goals."""
 OBJECT_PX = 5.0
-PLACES_GAIN, FINGERS_GAIN = 3.0, 8.0
-"""Of robots with marks: how much larger the middle of marks and the object's place, and the distances of marks from their middle, stand in a
-state than elsewhere. A forecast is as good as what it is about is large, and of all that a state tells these move least. Fingers that were
-forecast 2 px too far apart touched their cube and did not hold it."""
+FINGERS_GAIN = 12.0
+"""How much larger the distances of marks from their middle stand in a state than in a pose: a forecast is as good as what it is about is large,
+and of all that a state tells these move least. Fingers that were forecast 2 px too far apart touched their cube and did not hold it. Larger
+still, or places larger too, and arms are forecast that no robot has."""
 SIZE_PX = 14.0
 """Twice the size at which a cube shows."""
 CHOSEN, OTHER = 0.75, 0.25
@@ -60,25 +60,23 @@ def moving_size(pose: int, views: int, *, width: int, horizon: int = 20, sized: 
 
 def to_state(poses: Tensor, uv: Tensor, picture: tuple[int, int], *, marks: int = 0) -> Tensor:
     """Return states (..., pose + 2 V) of robot poses (..., pose) with so many marks a view, and object pixels (..., V, 2) in pictures of (H, W) px."""
-    places = (PLACES_GAIN if marks else 1.0) * (uv - _middle(picture)) / OBJECT_PX
-    return torch.cat([_spread(poses, uv.shape[-2], marks, PLACES_GAIN, FINGERS_GAIN), places.flatten(-2)], dim=-1)
+    return torch.cat([_spread(poses, uv.shape[-2], marks, FINGERS_GAIN), ((uv - _middle(picture)) / OBJECT_PX).flatten(-2)], dim=-1)
 
 
 def from_state(state: Tensor, views: int, picture: tuple[int, int], *, marks: int = 0) -> tuple[Tensor, Tensor]:
     """Return robot poses (..., pose) and object pixels (..., V, 2) of states; the reverse of `to_state`."""
     poses, uv = state[..., : -2 * views], state[..., -2 * views :]
-    places = uv.unflatten(-1, (views, 2)) * OBJECT_PX / (PLACES_GAIN if marks else 1.0)
-    return _spread(poses, views, marks, 1 / PLACES_GAIN, 1 / FINGERS_GAIN), places + _middle(picture)
+    return _spread(poses, views, marks, 1 / FINGERS_GAIN), uv.unflatten(-1, (views, 2)) * OBJECT_PX + _middle(picture)
 
 
-def _spread(poses: Tensor, views: int, marks: int, middle_gain: float, gain: float) -> Tensor:
-    """Return poses with the middle of their marks, and the distances of marks from it, multiplied in every view."""
+def _spread(poses: Tensor, views: int, marks: int, gain: float) -> Tensor:
+    """Return poses whose marks are `gain` times as far from their middle in every view."""
     if not marks:
         return poses
     latent = poses.shape[-1] - 2 * marks * views
     places = poses[..., latent:].unflatten(-1, (views, marks, 2))
     middle = places.mean(dim=-2, keepdim=True)
-    return torch.cat([poses[..., :latent], (middle_gain * middle + gain * (places - middle)).flatten(-3)], dim=-1)
+    return torch.cat([poses[..., :latent], (middle + gain * (places - middle)).flatten(-3)], dim=-1)
 
 
 def goal_numbers(

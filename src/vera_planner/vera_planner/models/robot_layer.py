@@ -211,7 +211,7 @@ class RobotLayer(nn.Module):
         of such a latent is nearer to one than the latent is. Marks are single points and stay. Every round takes one decoding.
         """
         for _ in range(rounds):
-            latent = self.latent({view: thumbnail(*layer) for view, layer in self.decode(pose).items()})
+            latent = self.latent({view: thumbnail(*layer) for view, layer in self.decode_latent(pose[:, : self.size.latent]).items()})
             pose = torch.cat([latent, pose[:, self.size.latent :]], dim=1)
         return pose
 

@@ -20,7 +20,7 @@ from vera_core.shapes import RgbArray
 from vera_planner.background import grown
 from vera_planner.models.dynamics import Dynamics
 from vera_planner.models.robot_layer import MARK_PX, RobotLayer
-from vera_planner.moving import FINGERS_GAIN, OBJECT_PX, PLACES_GAIN, UNTRACKED, MovingModel, from_state, goal_numbers, moving_size, to_state
+from vera_planner.moving import FINGERS_GAIN, OBJECT_PX, UNTRACKED, MovingModel, from_state, goal_numbers, moving_size, to_state
 from vera_planner.object_layer import COVERED, HELD_PX, SAME_PLACE_PX, cut_out
 from vera_planner.prompts import COLOURS
 from vera_planner.training.autoencoder import LayerFrames, true_poses
@@ -122,7 +122,7 @@ def moving_windows(base: EmbeddedModel, clips: ClipSet, horizon: int) -> Windows
     thing[:, poses.shape[1] :] = states[:, poses.shape[1] :]
     is_held = (hand[:, :, 0] - place).norm(dim=2, keepdim=True) < HELD_PX
     doubt = torch.zeros_like(states)
-    doubt[:, poses.shape[1] :] = (is_held * PLACES_GAIN * HELD_DOUBT_PX / OBJECT_PX).expand_as(place).flatten(1)
+    doubt[:, poses.shape[1] :] = (is_held * HELD_DOUBT_PX / OBJECT_PX).expand_as(place).flatten(1)
     doubt[:, latent : poses.shape[1]] = FINGERS_GAIN / MARK_PX * MARK_DOUBT_PX
     return replace(windows, doubt=doubt, parts=(fingers, thing), optional=2 * len(clips.views))
 
