@@ -84,3 +84,25 @@ def test_the_open_hand_is_dreamt_to_the_cube_named_and_the_closed_one_up(gripper
 def test_what_the_gripper_has_not_learned_is_refused_in_words(gripper: EmbeddedPlanner, pick, prompt: str) -> None:
     with pytest.raises(PlanningError, match=r'of panda_gripper has learned:? pick(,| and) stack'):
         gripper.plan(request(pick, prompt, now=0, task_id=3))
+
+
+@pytest.fixture(scope='module')
+def hand() -> EmbeddedPlanner:
+    return EmbeddedPlanner(load_embodiment('allegro'))
+
+
+@pytest.mark.parametrize('direction', ['clockwise', 'counter-clockwise'])
+def test_the_finger_that_turns_the_cube_is_dreamt_and_the_rest_of_the_hand_stays(hand: EmbeddedPlanner, direction: str) -> None:
+    shown = film('allegro', 930_001, Goal(task='rotate', target='cube', direction=direction))
+    plan = hand.plan(request(shown, f'swivel the cube {direction}', now=0, task_id=4 if direction == 'clockwise' else 5))
+    for view, frames in shown.frames.items():
+        now, true, dreamt = (picture.astype(float).mean(axis=2) for picture in (frames[0], frames[20], plan.frames[view][20]))
+        moves = np.abs(true - now) > 25
+        assert np.abs(dreamt - true)[moves].mean() < 0.6 * np.abs(now - true)[moves].mean()
+        assert np.median(np.abs(dreamt - now)[~moves]) < 1.0
+
+
+def test_a_hand_does_not_pick(hand: EmbeddedPlanner) -> None:
+    shown = film('allegro', 930_001, Goal(task='rotate', target='cube', direction='clockwise'))
+    with pytest.raises(PlanningError, match='of allegro has learned'):
+        hand.plan(request(shown, 'pick up the red cube', now=0, task_id=6))
