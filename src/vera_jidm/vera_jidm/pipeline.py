@@ -16,7 +16,7 @@ from vera_core.types import FlowField, Frame, JacobianField, JointVelocity, Robo
 from vera_jidm.flow.photometric import PhotometricSettings, refine_joint_step
 from vera_jidm.jacobian.model import JacobianModel
 from vera_jidm.solve import SolveSettings, solve_joint_step
-from vera_jidm.solve.joint_step import NOISE_FLOOR_PX
+from vera_jidm.solve.joint_step import NOISE_FLOOR_PX, step_scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +123,7 @@ def step_bounds(position: FloatArray, dt_s: float, robot: Embodiment, settings: 
     A joint of which larger steps than usual are expected shows less in the pictures, and the field can be trusted as much further.
     A joint that is already outside its range may come back but not go further; keeping still is always allowed.
     """
-    usual = NOISE_FLOOR_PX / np.sqrt(settings.solve.ridge)
-    longest = settings.max_step_rad * np.array([max(joint.expected_step or usual, usual) / usual for joint in robot.joints])
+    longest = settings.max_step_rad * np.maximum(step_scale(robot, settings.solve.ridge), 1.0)
     reach = np.minimum(longest, robot.limits('velocity') * dt_s)
     lower = np.maximum(robot.limits('lower') + settings.limit_margin_rad - position, -reach)
     upper = np.minimum(robot.limits('upper') - settings.limit_margin_rad - position, reach)

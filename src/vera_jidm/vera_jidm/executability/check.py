@@ -97,10 +97,10 @@ class PlanCheck:
         path = JointPath(self._robot, moment.position)
         seen_now, speeds = 0.0, self._robot.limits('velocity')
         found: dict[str, list[Worst]] = {entry: [] for entry in PlanMeasures.__dataclass_fields__}
-        drift, used = Drift(), 0
+        drift, used, way_px = Drift(), -FIELD_EVERY, 0.0
         for index in range(length - 1):
             frame = frame_of[index + 1]
-            if index == 0 or index - used >= FIELD_EVERY or path.way_px > FIELD_PX:
+            if index - used >= FIELD_EVERY or way_px > FIELD_PX:
                 drift, used = drift + path.drift(), index
                 path.use(self._model.predict({view: film[index] for view, film in films.items()}, path.asked_position))
                 seen_now = seen_now or path.robot_seen
@@ -116,7 +116,8 @@ class PlanCheck:
             jump = max(step.jump_px for step in steps.values())
             found['jump_px'].append(Worst(value=jump, frame=frame))
             step = path.follow(steps)
-            found['motion_px'].append(Worst(value=path.way_px, frame=plan.horizon))
+            way_px = path.way_px
+            found['motion_px'].append(Worst(value=way_px, frame=plan.horizon))
             found['unexplained_px'].append(Worst(value=step.unexplained_px, frame=frame))
             over, joint = path.overrun()
             found['overrun_rad'].append(Worst(value=over, frame=frame, detail=self._robot.joint_names[joint]))

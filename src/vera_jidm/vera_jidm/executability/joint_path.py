@@ -19,7 +19,7 @@ from vera_core.shapes import Array, FloatArray
 from vera_core.types import JacobianField
 from vera_jidm.executability.look import Step
 from vera_jidm.solve import SolveSettings
-from vera_jidm.solve.joint_step import NOISE_FLOOR_PX
+from vera_jidm.solve.joint_step import step_scale
 from vera_jidm.solve.rows import pool_to_cells
 
 ROBOT_CONFIDENCE = 0.1
@@ -98,8 +98,7 @@ class JointPath:
         """Begin at measured joints, shape (n,), rad."""
         self._settings = settings or SolveSettings()
         self._lower, self._upper = robot.limits('lower'), robot.limits('upper')
-        usual = NOISE_FLOOR_PX / np.sqrt(self._settings.ridge)
-        self._share = np.array([usual / (joint.expected_step or usual) for joint in robot.joints])
+        self._share = 1.0 / step_scale(robot, self._settings.ridge)
         self._points: dict[str, _Points] = {}
         self.position = np.array(position, dtype=np.float64)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vera_core.embodiment import Embodiment
 from vera_core.errors import ConfigError, ShapeError
 from vera_core.shapes import FloatArray
 from vera_core.types import FlowField, JacobianField
@@ -22,6 +23,12 @@ NOISE_FLOOR_PX = 0.2
 """Flow weaker than this is mostly the estimator's own noise: residual_ratio and std never assume less."""
 SAMPLE_ROWS = 2048
 """About this many row pairs are enough to know a standard deviation or an rms; the shipped grids have no more."""
+
+
+def step_scale(robot: Embodiment, ridge: float) -> FloatArray:
+    """Return how large the steps expected of every joint are beside the usual one, NOISE_FLOOR_PX / sqrt(ridge), shape (n,); 1 where none is said."""
+    usual = NOISE_FLOOR_PX / np.sqrt(ridge)
+    return np.array([(joint.expected_step or usual) / usual for joint in robot.joints])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,10 +210,10 @@ class RobotLayer(nn.Module):
         A forecast is a mean over what may come, and the mean of two postures is none. The decoder has only learned robots, so what it paints
         of such a latent is nearer to one than the latent is. Marks are single points and stay. Every round takes one decoding.
         """
+        latent, marks = pose[:, : self.size.latent], pose[:, self.size.latent :]
         for _ in range(rounds):
-            latent = self.latent({view: thumbnail(*layer) for view, layer in self.decode_latent(pose[:, : self.size.latent]).items()})
-            pose = torch.cat([latent, pose[:, self.size.latent :]], dim=1)
-        return pose
+            latent = self.latent({view: thumbnail(*layer) for view, layer in self.decode_latent(latent).items()})
+        return torch.cat([latent, marks], dim=1)
 
     def tuned(self) -> nn.ModuleDict:
         """Return what is worth learning again for a robot that moves in other postures: all of the painter but what is large, the linear maps."""
