@@ -14,7 +14,7 @@ from vera_core.errors import ConfigError, ModelContractError
 from vera_planner.models.dynamics import Dynamics, DynamicsSize
 from vera_planner.models.reader import DIRECTIONS, TASKS
 from vera_planner.models.robot_layer import LayerSize
-from vera_planner.moving import MovingModel, from_state, goal_numbers, load_moving, moving_size, save_moving, to_state
+from vera_planner.moving import NEAR_PX, MovingModel, from_state, goal_numbers, load_moving, moving_size, relations, save_moving, to_state
 from vera_planner.training.autoencoder import LayerFrames, fit_pca
 from vera_planner.training.dataset import clean_plates, load_clips
 from vera_planner.training.moving import moving_windows, object_pixels, sizes_of_clips, train_moving
@@ -54,6 +54,34 @@ def test_a_goal_tells_places_task_and_way() -> None:
     assert torch.equal(sized[:-2], goal)
     assert sized[-2:].tolist() == [0.5, 0.0]
     assert len(sized) == moving_size(96, 1, width=8, sized=True).goals
+
+
+def test_relations_are_the_differences_of_places() -> None:
+    # Two marks in each of two views, middles at (42, 22) and, for marks in the middle of the picture, (32, 16).
+    pose = torch.tensor([[9.0, 8 / 5, 4 / 5, 12 / 5, 8 / 5, 0.0, 0.0, 0.0, 0.0]])
+    state = to_state(pose, torch.tensor([[[41.0, 20.0], [30.0, 10.0]]]), PICTURE, marks=2)
+    start, onto = torch.tensor([[38.0, 20.0], [30.0, 10.0]]), torch.tensor([[45.0, 21.0], [31.0, 12.0]])
+    goal = goal_numbers('stack', '', start, onto, PICTURE, sizes=torch.zeros((2, 2)))
+    matrix, mean = relations(9, len(goal), 2, 2, PICTURE)
+    apart = (torch.cat([state[0], goal]) @ matrix.T - mean) * NEAR_PX
+    assert torch.allclose(
+        apart.view(4, 2, 2),
+        torch.tensor([[[1.0, 2.0], [2.0, 6.0]], [[-4.0, -1.0], [-1.0, -2.0]], [[-3.0, 1.0], [1.0, 4.0]], [[3.0, 0.0], [0.0, 0.0]]]),
+        atol=1e-4,
+    )
+    assert len(matrix) == moving_size(9, 2, width=8, sized=True).relations
+
+
+def test_a_network_sees_a_small_difference_of_large_numbers_as_well_as_them() -> None:
+    torch.manual_seed(0)
+    net = Dynamics(DynamicsSize(latent=2, goals=1, horizon=2, coefficients=2, width=8, blocks=1, relations=1))
+    net.latent_std.fill_(1000.0)
+    ask = (torch.zeros(1, 2), torch.ones(1), torch.zeros(1, 3, 2), torch.ones(1, 2), torch.full((1, 1), 0.5))
+    moved = (*ask[:2], torch.tensor([[[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]]]), *ask[3:])
+    with torch.no_grad():
+        blind = float((net(*ask) - net(*moved)).abs().max())
+        net.relate(torch.tensor([[1.0, -1.0, 0.0]]), torch.zeros(1))
+        assert float((net(*ask) - net(*moved)).abs().max()) > 3 * blind
 
 
 def test_things_are_measured_while_they_are_where_they_were(tmp_path: Path) -> None:

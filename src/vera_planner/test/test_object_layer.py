@@ -85,17 +85,37 @@ def test_an_object_out_of_sight_stays_where_it_was_and_a_new_task_begins_anew() 
     assert not tracker.cutouts
 
 
-def test_an_object_out_of_sight_in_the_hand_moves_with_it() -> None:
+def fingers(u: float, v: float, apart: float) -> np.ndarray:
+    """Two marks of one view, side by side."""
+    return np.array([[[u - apart / 2, v], [u + apart / 2, v]]])
+
+
+def test_an_object_out_of_sight_moves_with_closed_fingers_that_it_was_between() -> None:
     tracker = ObjectTracker(Colours(), {'front': table()})
-    bare = {'front': np.zeros((SIZE, SIZE), np.float32)}
+    bare, hidden = {'front': np.zeros((SIZE, SIZE), np.float32)}, {'front': np.ones((SIZE, SIZE), np.float32)}
+    for task, (before, after, moved) in enumerate(
+        (
+            (fingers(22, 27, 4), fingers(23, 20, 4), [1, -7]),
+            (fingers(40, 27, 4), fingers(41, 20, 4), [0, 0]),  # elsewhere
+            (fingers(22, 27, 7), fingers(23, 20, 7), [0, 0]),  # open: they come down round it
+        )
+    ):
+        tracker.begin(task)
+        seen = tracker.look({'front': picture(20, 30)}, bare, RED_QUERY, None, before)
+        later = tracker.look({'front': table()}, hidden, RED_QUERY, None, after)
+        assert later.is_seen.tolist() == [False]
+        assert np.allclose(later.now - seen.now, [moved]), task
+
+
+def test_an_object_half_covered_is_seen_where_its_middle_is_and_not_that_of_what_is_in_sight() -> None:
+    tracker = ObjectTracker(Colours(), {'front': table()})
+    bare, robot = np.zeros((SIZE, SIZE), np.float32), np.zeros((SIZE, SIZE), np.float32)
+    robot[:, :19] = 1.0  # and two pixels more are not believed: of the square's six columns three are left
     tracker.begin(1)
-    seen = tracker.look({'front': picture(20, 30)}, bare, RED_QUERY, None, np.array([[22.0, 27.0]]))
-    held = tracker.look({'front': table()}, bare, RED_QUERY, None, np.array([[23.0, 20.0]]))
-    assert np.allclose(held.now - seen.now, [[1, -7]])
-    tracker.begin(2)
-    seen = tracker.look({'front': picture(20, 30)}, bare, RED_QUERY, None, np.array([[40.0, 27.0]]))
-    left = tracker.look({'front': table()}, bare, RED_QUERY, None, np.array([[41.0, 20.0]]))
-    assert np.array_equal(left.now, seen.now)  # the hand was elsewhere
+    whole = tracker.look({'front': picture(20, 30)}, {'front': bare}, RED_QUERY, None)
+    half = tracker.look({'front': picture(20, 30)}, {'front': robot}, RED_QUERY, None)
+    assert half.is_seen.tolist() == [True]
+    assert np.allclose(half.now, whole.now, atol=0.26)
 
 
 def test_sizes_are_those_where_things_were_first() -> None:

@@ -70,9 +70,9 @@ class Mover:
         thumbnails = base.layer.spot({view: _to_tensor(pictures[view]) for view in views}, self._plates)
         poses, alphas = self._read(thumbnails, pictures)
         self._tracker.begin(request.task_id)
-        hands = base.layer.marks_of(poses).mean(dim=2).numpy() if base.marks is not None else [None] * count
+        fingers = base.layer.marks_of(poses).numpy() if base.marks is not None else [None] * count
         look = self._watch if asked.task in UNTRACKED else self._look
-        sightings = [look({v: pictures[v][k] for v in views}, {v: alphas[v][k] for v in views}, asked, hands[k]) for k in range(count)]
+        sightings = [look({v: pictures[v][k] for v in views}, {v: alphas[v][k] for v in views}, asked, fingers[k]) for k in range(count)]
         now = sightings[-1]
         if not any(sighting.is_seen.any() for sighting in sightings) and not self._tracker.cutouts:
             raise PlanningError(f"'{request.prompt[:80]}' names {asked.target.replace('_', ' ')}, and no view shows it")
@@ -101,11 +101,13 @@ class Mover:
         # A thumbnail is too coarse to tell fingers from what they hold.
         return poses, {view: alpha[:, 0].numpy() for view, (_, alpha) in base.layer.decode(poses).items()}
 
-    def _look(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked, hand: FloatArray | None) -> Sighting:
+    def _look(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked, marks: FloatArray | None) -> Sighting:
         onto = self._query(asked.onto) if asked.onto else None
-        return self._tracker.look(pictures, alphas, self._query(asked.target), onto, hand)
+        return self._tracker.look(pictures, alphas, self._query(asked.target), onto, marks)
 
-    def _watch(self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked, hand: FloatArray | None) -> Sighting:
+    def _watch(
+        self, pictures: Mapping[str, RgbArray], alphas: Mapping[str, FloatArray], asked: Asked, marks: FloatArray | None
+    ) -> Sighting:
         """Only take in the background: the object is turned where it lies."""
         for view in self._base.views:
             self._tracker.memory.update(view, pictures[view], alphas[view])

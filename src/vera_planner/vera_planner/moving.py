@@ -19,6 +19,7 @@ from torch import Tensor
 
 from vera_planner.models.dynamics import Dynamics, DynamicsSize
 from vera_planner.models.reader import DIRECTIONS, TASKS
+from vera_planner.models.robot_layer import MARK_PX
 from vera_planner.weights_file import fill_modules, kept_metadata, reading_weights, write_weights
 
 FORMAT = 1
@@ -32,6 +33,10 @@ FINGERS_GAIN = 12.0
 """How much larger the distances of marks from their middle stand in a state than in a pose: a forecast is as good as what it is about is large,
 and of all that a state tells these move least. Fingers that were forecast 2 px too far apart touched their cube and did not hold it. Larger
 still, or places larger too, and arms are forecast that no robot has."""
+NEAR_PX = 4.0
+"""Unit of the differences of places that the network is shown besides the places."""
+RELATED = 4
+"""So many such differences."""
 SIZE_PX = 14.0
 """Twice the size at which a cube shows."""
 CHOSEN, OTHER = 0.75, 0.25
@@ -55,7 +60,37 @@ class MovingModel:
 def moving_size(pose: int, views: int, *, width: int, horizon: int = 20, sized: bool = False) -> DynamicsSize:
     """Return the size of the dynamics for robot poses of a length and a number of views, and goals with or without the sizes of things."""
     goals = (6 if sized else 4) * views + len(TASKS) + len(DIRECTIONS)
-    return DynamicsSize(latent=pose + 2 * views, goals=goals, width=width, horizon=horizon)
+    relations = RELATED * 2 * views if sized else 0
+    return DynamicsSize(latent=pose + 2 * views, goals=goals, width=width, horizon=horizon, relations=relations)
+
+
+def relations(pose: int, goals: int, views: int, marks: int, picture: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return what `Dynamics.relate` takes for states of robots with marks: hand from object, object and hand from the other thing, object from its start.
+
+    The hand is the middle of the marks. All four are zero just where it matters how exactly one knows them, and are a few hundredths of the spread of the places
+    they are the difference of.
+
+    Args:
+        pose: Length of a pose.
+        goals: Length of a goal.
+        views: Number of views.
+        marks: Of every view.
+        picture: Height and width of the pictures, px.
+    """
+    columns = pose + 2 * views + goals
+    hand, thing, start, onto = (torch.zeros((views, 2, columns)) for _ in range(4))
+    width = 2 * _middle(picture)
+    for view in range(views):
+        for axis in range(2):
+            number = 2 * view + axis
+            first_mark = pose - 2 * marks * (views - view) + axis
+            hand[view, axis, first_mark : pose - 2 * marks * (views - view - 1) : 2] = MARK_PX / marks
+            thing[view, axis, pose + number] = OBJECT_PX
+            start[view, axis, pose + 2 * views + number] = width[axis]
+            onto[view, axis, pose + 4 * views + number] = width[axis]
+    middle, none = _middle(picture).expand(views, 2), torch.zeros((views, 2))
+    matrix = torch.stack([hand - thing, thing - onto, hand - onto, thing - start]).flatten(0, 2) / NEAR_PX
+    return matrix, torch.stack([none, -middle, -middle, -middle]).flatten() / NEAR_PX
 
 
 def to_state(poses: Tensor, uv: Tensor, picture: tuple[int, int], *, marks: int = 0) -> Tensor:

@@ -19,6 +19,7 @@ from torch import Tensor
 from vera_core.shapes import Array, FloatArray, RgbArray
 from vera_planner.background import BackgroundMemory, grown
 from vera_planner.models.grounding import Grounding, read_heat
+from vera_planner.registration import ENOUGH, Expected, Template, register
 
 WINDOW_PX = 14
 """Half of the window round the object's pixel in which it is cut out."""
@@ -32,8 +33,14 @@ COVERED = 0.15
 """Coverage by the robot, read from a thumbnail, from which on a pixel is not believed."""
 SAME_PLACE_PX = 3.0
 """So near to where it was first an object shows as large as it was there."""
-HELD_PX = 5.0
-"""So near to the middle between the fingers an object out of sight moves with them."""
+HELD_PX = 7.0
+"""So near to the middle between the fingers an object moves with them …"""
+HELD_APART = 0.85
+"""… when they are at most so far apart, in units of the object's size: 19 of 20 held ones in films, and few of those that fingers are about to take."""
+CARRIED_STD_PX, FOUND_STD_PX = 1.2, 3.0
+"""How exactly an object is where it was last or where the hand took it, and where grounding finds it."""
+UNLIKELY = 2.0
+"""By how much less likely (log) it is at another place than it should be."""
 SEEN = 0.5
 """An object is held to be seen when grounding gives at most this probability that it is not there."""
 
@@ -53,6 +60,14 @@ class Cutout:
     def size(self) -> float:
         """Return the edge of a square of the same area, px."""
         return float(np.sqrt(self.alpha.sum()))
+
+    @property
+    def template(self) -> Template:
+        """Return the part round the object."""
+        v, u = np.nonzero(self.alpha)
+        part = (slice(v.min(), v.max() + 1), slice(u.min(), u.max() + 1))
+        alpha = self.alpha[part]
+        return Template(colour=self.rgb[part] * alpha[..., None], alpha=alpha, middle=self.uv - np.array([u.min(), v.min()]))
 
     def moved(self, uv: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return colour times alpha (H, W, 3), 0..255, and alpha (H, W) of the object at another pixel."""
@@ -113,6 +128,19 @@ class Sighting:
     """How large the object, and the other thing, showed where they were first, `Cutout.size`; shape (2, V), 0 where that is not known."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """One view at one moment."""
+
+    view: str
+    picture: RgbArray
+    behind: RgbArray
+    """As remembered without robot and object."""
+    robot: Array
+    moved: FloatArray
+    """How far the fingers took what they hold since the last look, shape (2,), px."""
+
+
 class ObjectTracker:
     """Follows the object of a task from picture to picture."""
 
@@ -125,7 +153,8 @@ class ObjectTracker:
         self._last: dict[str, FloatArray] = {}
         self._start: dict[str, FloatArray] = {}
         self._onto: dict[str, FloatArray] = {}
-        self._hand: dict[str, FloatArray] = {}
+        self._marks: dict[str, FloatArray] = {}
+        self._in_sight: dict[str, bool] = {}
         self._sizes: dict[str, float] = {}
         self._onto_sizes: dict[str, float] = {}
         self._task_id: int | None = None
@@ -135,7 +164,7 @@ class ObjectTracker:
         self.memory.begin(task_id)
         if task_id != self._task_id:
             self._task_id = task_id
-            for kept in (self.cutouts, self._last, self._start, self._onto, self._hand, self._sizes, self._onto_sizes):
+            for kept in (self.cutouts, self._last, self._start, self._onto, self._marks, self._in_sight, self._sizes, self._onto_sizes):
                 kept.clear()
 
     def look(
@@ -144,7 +173,7 @@ class ObjectTracker:
         alphas: Mapping[str, FloatArray],
         target: Tensor,
         onto: Tensor | None,
-        hand: FloatArray | None = None,
+        marks: FloatArray | None = None,
     ) -> Sighting:
         """Take in a moment.
 
@@ -153,20 +182,21 @@ class ObjectTracker:
             alphas: View to the robot's coverage, (H, W), 0..1.
             target: Query of the object, shape (F + 1,).
             onto: Query of the thing it ends up on, or None.
-            hand: Where the middle between the fingers is in every view, shape (V, 2), px: what is out of sight there moves with it.
+            marks: Points on the fingers in every view, shape (V, M, 2), px: what is between closed fingers moves with them when it is out of sight.
         """
         seen = np.zeros(len(self.views), bool)
+        is_held = self._is_held(marks)
         for number, view in enumerate(self.views):
             picture, robot = pictures[view], grown(alphas[view] > COVERED)
             behind = self.memory.recall(view)
             free = np.where(robot[..., None], behind, picture)
             with torch.no_grad():
                 features = self._grounding.features(torch.from_numpy(free).permute(2, 0, 1)[None].float() / 255)
-            uv, seen[number] = find_object(features, target)
-            if not seen[number]:
-                uv = self._carried(view, uv, None if hand is None else hand[number])
-            if hand is not None:
-                self._hand[view] = hand[number].astype(np.float64)
+            moved = marks[number].mean(axis=0) - self._marks[view].mean(axis=0) if is_held and marks is not None else np.zeros(2)
+            uv, seen[number] = self._place(_Seen(view, picture, behind, robot, moved), *find_object(features, target))
+            if marks is not None:
+                self._marks[view] = marks[number].astype(np.float64)
+            self._in_sight[view] = bool(seen[number])
             self._last[view] = uv
             if seen[number]:
                 self._start.setdefault(view, uv)
@@ -191,14 +221,34 @@ class ObjectTracker:
             sizes=np.array([[sizes.get(view, 0.0) for view in self.views] for sizes in (self._sizes, self._onto_sizes)]),
         )
 
-    def _carried(self, view: str, guess: FloatArray, hand: FloatArray | None) -> FloatArray:
-        """Where an object is that is not seen: where it was, moved with the hand when it was in it."""
-        if view not in self._last:
-            return guess
-        last, before = self._last[view], self._hand.get(view)
-        if hand is None or before is None or float(np.linalg.norm(last - before)) > HELD_PX:
-            return last
-        return np.asarray(last + hand - before)
+    def _place(self, seen: _Seen, found: FloatArray, is_found: bool) -> tuple[FloatArray, bool]:
+        """Return the object's pixel (2,) and whether it is in sight: by its cut-out where there is one, else as grounding `found` it."""
+        view = seen.view
+        last = self._last.get(view, found)
+        carried = last + seen.moved
+        if view not in self.cutouts:
+            return (found, True) if is_found else (carried, False)
+        expected = [Expected(uv=carried, std_px=CARRIED_STD_PX)]
+        if seen.moved.any():
+            expected.append(Expected(uv=last, std_px=CARRIED_STD_PX, doubt=UNLIKELY))
+        if is_found:
+            expected.append(Expected(uv=found, std_px=FOUND_STD_PX, doubt=UNLIKELY))
+        uv, likelihood = register(self.cutouts[view].template, seen.picture, seen.behind, seen.robot, expected)
+        return uv, likelihood >= ENOUGH
+
+    def _is_held(self, marks: FloatArray | None) -> bool:
+        """Whether the object was between the fingers, in every view in which it was in sight or in all, and they (V, M, 2) are as near to each other as it is large."""
+        known = [number for number, view in enumerate(self.views) if view in self._last and view in self._marks]
+        if marks is None or not known:
+            return False
+        asked = [number for number in known if self._in_sight[self.views[number]]] or known
+        for number in asked:
+            view = self.views[number]
+            apart = float(np.linalg.norm(marks[number, 0] - marks[number, -1]))
+            is_around = np.linalg.norm(self._last[view] - self._marks[view].mean(axis=0)) < HELD_PX
+            if not is_around or apart > HELD_APART * self._sizes.get(view, np.inf):
+                return False
+        return True
 
     def _hidden(self, view: str, uv: FloatArray) -> FloatArray:
         """What the object hides of the background, (H, W), 0 or 1."""

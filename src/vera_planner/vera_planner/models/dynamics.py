@@ -17,6 +17,9 @@ from torch.nn import functional
 STILL = 1e-4
 """A number of the latent that spreads less than this never moves, and is not scaled."""
 
+NEAR = (1.0, 0.25)
+"""Relations are seen at these scales, and only where something lies next to something at the scale."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicsSize:
@@ -29,6 +32,8 @@ class DynamicsSize:
     coefficients: int = 160
     width: int = 640
     blocks: int = 4
+    relations: int = 0
+    """Numbers that tell where one thing is from another, sums of those of state and goal; see `Dynamics.relate`."""
 
 
 class _Block(nn.Module):
@@ -53,6 +58,8 @@ class Dynamics(nn.Module):
     spread: Tensor
     latent_mean: Tensor
     latent_std: Tensor
+    relation: Tensor
+    relation_mean: Tensor
 
     def __init__(self, size: DynamicsSize) -> None:
         super().__init__()
@@ -63,8 +70,11 @@ class Dynamics(nn.Module):
         self.register_buffer('spread', torch.ones(size.coefficients))
         self.register_buffer('latent_mean', torch.zeros(size.latent))
         self.register_buffer('latent_std', torch.ones(size.latent))
+        if size.relations:
+            self.register_buffer('relation', torch.zeros(size.relations, size.latent + size.goals))
+            self.register_buffer('relation_mean', torch.zeros(size.relations))
         condition = 128
-        self.enter = nn.Linear(size.coefficients + 3 * size.latent + 2 + size.goals, size.width)
+        self.enter = nn.Linear(size.coefficients + 3 * size.latent + 2 + size.goals + len(NEAR) * size.relations, size.width)
         self.condition = nn.Sequential(nn.Linear(2 + size.goals + 16, condition), nn.SiLU(), nn.Linear(condition, condition), nn.SiLU())
         self.blocks = nn.ModuleList(_Block(size.width, condition) for _ in range(size.blocks))
         self.leave = nn.Sequential(nn.LayerNorm(size.width), nn.Linear(size.width, size.coefficients))
@@ -82,6 +92,16 @@ class Dynamics(nn.Module):
         std = latents.std(dim=0)
         self.latent_std.copy_(torch.where(std > STILL, std, 1.0))
         return float(values[-count:].sum() / values.sum())
+
+    def relate(self, relation: Tensor, mean: Tensor) -> None:
+        """Let the network see differences of its inputs, which are small beside their spreads just where they matter: where things touch.
+
+        Args:
+            relation: What to sum of the numbers of the present state and of the goal, shape (R, latent + goals), in units of a few pixels.
+            mean: To be taken from the sums, shape (R,).
+        """
+        self.relation.copy_(relation)
+        self.relation_mean.copy_(mean)
 
     def compress(self, trajectories: Tensor) -> Tensor:
         """Return whitened coefficients (B, K) of relative trajectories (B, T, latent)."""
@@ -105,7 +125,11 @@ class Dynamics(nn.Module):
         now = (context[:, 2] - self.latent_mean) / self.latent_std
         velocity = (context[:, 1:] - context[:, :-1]) / (0.15 * self.latent_std)
         place = 4 * (goals - 0.5)
-        x = self.enter(torch.cat([noisy * (level[:, None] < 0.999), now, velocity.flatten(1), known, place], dim=1))
+        inputs = [noisy * (level[:, None] < 0.999), now, velocity.flatten(1), known, place]
+        if self.size.relations:
+            apart = torch.cat([context[:, 2], goals], dim=1) @ self.relation.T - self.relation_mean
+            inputs += [torch.tanh(apart * gain) for gain in NEAR]
+        x = self.enter(torch.cat(inputs, dim=1))
         condition = self.condition(torch.cat([known, place, _waves(level)], dim=1))
         for block in self.blocks:
             x = block(x, condition)

@@ -53,6 +53,8 @@ class Windows:
     optional: int = 0
     """So many numbers at the end of a goal may not be known, and are 0 then."""
 
+    goal_noise_px: float = GOAL_NOISE_PX
+
     def apart(self, index: Tensor, generator: torch.Generator) -> Tensor:
         """Return contexts (B, 3, latent) of windows in which either the fingers or the arm are up to `APART_STEPS` ahead of all else.
 
@@ -124,7 +126,7 @@ def dynamics_loss(net: Dynamics, windows: Windows, index: Tensor, generator: tor
             noisy_context + (windows.doubt[windows.past[index, 2]] * torch.randn(count, context.shape[2], generator=generator))[:, None]
         )
     noisy_context = torch.where(torch.cat([known, torch.ones(count, 1)], dim=1)[:, :, None] > 0, noisy_context, noisy_context[:, 2:])
-    goals = windows.goals[index] + GOAL_NOISE_PX / picture_px * torch.randn(count, windows.goals.shape[1], generator=generator)
+    goals = windows.goals[index] + windows.goal_noise_px / picture_px * torch.randn(count, windows.goals.shape[1], generator=generator)
     if windows.optional:
         untold = torch.rand((count, windows.optional), generator=generator) < UNTOLD_SHARE
         goals[:, -windows.optional :] = torch.where(untold, 0.0, goals[:, -windows.optional :])
