@@ -27,6 +27,7 @@ from rich.table import Table
 
 from vera_bringup.dreams import GOOD, SPOILED, GoodDreams, Sample, spoil
 from vera_core.embodiment import load_embodiment
+from vera_core.errors import PlanningError
 from vera_core.shapes import FloatArray
 from vera_jidm.executability import Calibration, Moment, PlanCheck, load_calibration
 from vera_jidm.executability.calibration import SHIPPED, doubts_of, fit, save_calibration
@@ -37,6 +38,7 @@ from vera_planner.backends.embedded import EmbeddedPlanner
 FIT_SEEDS, TEST_SEEDS = 2**33, 2**34
 """Seeds of scenes, starts and spoiling begin here; a run's own seed is added a million times."""
 SPOILED_FROM = 500_000
+ANOTHER_SCENE, MOST_SCENES = 250_000, 5
 REFUSED_SHARE = 0.04
 """Share of the good dreams of the fit that are refused: below the 5 % that are allowed, because other seeds differ."""
 
@@ -69,12 +71,22 @@ def samples(good: Sequence[str], spoiled: Sequence[str], first_seed: int) -> Ite
     for index in range(max(len(good), len(spoiled))):
         if index < len(good):
             seed = first_seed + index
-            yield good[index], seed, True, dreams.make(good[index], seed)
+            yield good[index], seed, True, made(dreams, good[index], seed)
         if index < len(spoiled):
             seed = first_seed + SPOILED_FROM + index
-            base = dreams.make(GOOD[index // len(SPOILED) % len(GOOD)], seed)
+            base = made(dreams, GOOD[index // len(SPOILED) % len(GOOD)], seed)
             yield spoiled[index], seed, False, spoil(spoiled[index], base, dreams.world, foreign, seed)
     dreams.close()
+
+
+def made(dreams: GoodDreams, kind: str, seed: int) -> Sample:
+    """Return a dream of a scene, or of the next one when the planner refuses to dream there: a sentence it does not understand is no case for the check."""
+    for attempt in range(MOST_SCENES):
+        try:
+            return dreams.make(kind, seed + ANOTHER_SCENE * attempt)
+        except PlanningError as error:
+            refusal = error
+    raise refusal
 
 
 def judged(

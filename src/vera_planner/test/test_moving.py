@@ -14,11 +14,22 @@ from vera_core.errors import ConfigError, ModelContractError
 from vera_planner.models.dynamics import Dynamics, DynamicsSize
 from vera_planner.models.reader import DIRECTIONS, TASKS
 from vera_planner.models.robot_layer import LayerSize
-from vera_planner.moving import NEAR_PX, MovingModel, from_state, goal_numbers, load_moving, moving_size, relations, save_moving, to_state
+from vera_planner.moving import (
+    NEAR_PX,
+    MovingModel,
+    from_state,
+    goal_numbers,
+    load_moving,
+    moving_size,
+    relations,
+    robots_that,
+    save_moving,
+    to_state,
+)
 from vera_planner.training.autoencoder import LayerFrames, fit_pca
 from vera_planner.training.dataset import clean_plates, load_clips
 from vera_planner.training.moving import moving_windows, object_pixels, sizes_of_clips, train_moving
-from vera_planner.weights import EmbeddedModel, build_model
+from vera_planner.weights import EmbeddedModel, build_model, shipped_weights
 
 PICTURE = (32, 64)
 COUNT, LENGTH, SIZE = 8, 8, 32
@@ -185,3 +196,14 @@ def test_a_file_that_is_missing_or_cut_short_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(ModelContractError, match='is damaged or cut short'):
         load_moving(path)
+
+
+def test_robots_that_know_a_task_are_found_beside_files_that_cannot_be_read(tmp_path: Path) -> None:
+    shipped = shipped_weights().parent
+    assert robots_that('stack', shipped) == ['panda_gripper']
+    assert robots_that('dance', shipped) == []
+    for name in ('whole', 'cut', 'bare'):
+        (tmp_path / f'embedded_{name}_moving.safetensors').touch()
+    (tmp_path / 'embedded_whole_moving.json').write_text('{"tasks": ["push"]}')
+    (tmp_path / 'embedded_cut_moving.json').write_text('{"tas')
+    assert robots_that('push', tmp_path) == ['whole']

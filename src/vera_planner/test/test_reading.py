@@ -80,7 +80,7 @@ def test_complete_wishes_pass() -> None:
         (asked('push', direction='left', target=''), 'names nothing the planner sees'),
         (
             asked('pick'),
-            'asks to pick, and the planner of panda has learned push and reach only; train it with: vera train planner --task pick',
+            'asks to pick, and the planner of panda has learned push and reach only; train it with: vera train planner --task pick --robot panda',
         ),
         (asked('push'), 'does not say which way to push; say one of away, left, right, towards'),
         (asked('push', direction='left', sure=0.3), 'does not say which way to push'),
@@ -92,3 +92,8 @@ def test_what_is_missing_is_told(wish: Asked, text: str) -> None:
         check_asked(wish, 'a sentence', {'push', 'reach'}, 'panda')
     with pytest.raises(PlanningError, match='does not say onto which other cube'):
         check_asked(asked('stack', onto='red_cube'), 'a sentence', {'stack'}, 'panda')
+
+
+def test_who_knows_a_task_is_told() -> None:
+    with pytest.raises(PlanningError, match='has learned reach only; that of panda_gripper knows it'):
+        check_asked(asked('pick'), 'a sentence', {'reach'}, 'panda', ['panda_gripper'])

@@ -10,6 +10,7 @@ that grasp also how large both showed there, without which nobody can tell a fir
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,17 @@ def load_moving(path: Path) -> MovingModel:
             sized=bool(page.get('sized', False)),
             metadata=page,
         )
+
+
+def robots_that(task: str, folder: Path) -> list[str]:
+    """Return the robots whose dynamics in a folder have learned a task, by name; files that cannot be read are left out."""
+    before, after = MOVING.split('{robot}')
+    robots = []
+    for page in sorted(folder.glob(f'{before}*{after}')):
+        try:
+            tasks = json.loads(page.with_suffix('.json').read_text(encoding='utf-8'))['tasks']
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if task in tasks:
+            robots.append(page.name.removeprefix(before).removesuffix(after))
+    return robots

@@ -46,8 +46,15 @@ def load_reader(path: Path) -> ReaderWeights:
     return ReaderWeights(reader=reader, metadata=page)
 
 
-def check_asked(asked: Asked, prompt: str, known: Collection[str], robot: str) -> None:
+def check_asked(asked: Asked, prompt: str, known: Collection[str], robot: str, others: Collection[str] = ()) -> None:
     """Check that a sentence asks for something these weights know and says all that the task needs.
+
+    Args:
+        asked: What the sentence asks for.
+        prompt: The sentence.
+        known: Tasks these weights have learned.
+        robot: Whose weights they are.
+        others: Robots whose weights know the task.
 
     Raises:
         PlanningError: If it does not; the text says what is missing.
@@ -61,9 +68,13 @@ def check_asked(asked: Asked, prompt: str, known: Collection[str], robot: str) -
             'name a cube by its colour, for example "touch the red cube"'
         )
     if asked.task not in known:
+        elsewhere = (
+            f'that of {" and ".join(others)} knows it'
+            if others
+            else f'train it with: vera train planner --task {asked.task} --robot {robot}'
+        )
         raise PlanningError(
-            f'{said} asks to {asked.task}, and the planner of {robot} has learned {" and ".join(sorted(known)) or "nothing"} only; '
-            f'train it with: vera train planner --task {asked.task}'
+            f'{said} asks to {asked.task}, and the planner of {robot} has learned {" and ".join(sorted(known)) or "nothing"} only; {elsewhere}'
         )
     goals = all_goals(asked.task)
     ways = sorted({goal.direction for goal in goals} - {''})

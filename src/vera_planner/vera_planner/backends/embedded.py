@@ -19,7 +19,7 @@ from vera_planner.language import SentenceEncoder
 from vera_planner.models.dynamics import pad_context
 from vera_planner.models.reader import Asked
 from vera_planner.mover import Mover
-from vera_planner.moving import MOVING, load_moving
+from vera_planner.moving import MOVING, load_moving, robots_that
 from vera_planner.planner import PlanRequest, check_prompt, check_request
 from vera_planner.reading import READER, check_asked, load_reader
 from vera_planner.residual import carry_residual
@@ -75,10 +75,10 @@ class EmbeddedPlanner:
         self._plates = {view: _to_tensor(plate) for view, plate in self.model.plates.items()}
         self._steps = sampling_steps
         self._carried, self._rounds = carried_frames, settling_rounds
-        folder = path if path.is_dir() else path.parent
-        reader = folder / READER
+        self._folder = path if path.is_dir() else path.parent
+        reader = self._folder / READER
         self._reader = load_reader(reader).reader if reader.is_file() else None
-        self._mover = self._load_mover(folder)
+        self._mover = self._load_mover()
         self.step_dt_s = self.model.step_dt_s
         self.name = f'embedded {path.stem if path.is_file() else path.name}, {sampling_steps} step{"s" if sampling_steps > 1 else ""}'
 
@@ -126,8 +126,8 @@ class EmbeddedPlanner:
         # The mean of closing sooner and later is a hand that closes while it is still coming down: what has fingers is sampled.
         return max(self._steps, SAMPLE_STEPS) if request.is_sample or self.model.marks is not None else self._steps
 
-    def _load_mover(self, folder: Path) -> Mover | None:
-        path = folder / MOVING.format(robot=self._robot)
+    def _load_mover(self) -> Mover | None:
+        path = self._folder / MOVING.format(robot=self._robot)
         if self._reader is None or not path.is_file():
             return None
         moving = load_moving(path)
@@ -146,7 +146,7 @@ class EmbeddedPlanner:
         asked = self._reader.read(*self._sentences.tokens([prompt]))
         if asked.task == 'reach' or (self.model.learned_reach and asked.sure[0] < CLEARLY):
             return None
-        check_asked(asked, prompt, self._tasks, self._robot)
+        check_asked(asked, prompt, self._tasks, self._robot, robots_that(asked.task, self._folder))
         return asked
 
     @property
