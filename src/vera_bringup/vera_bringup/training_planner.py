@@ -104,7 +104,7 @@ def train_task(robot_name: str, task: str, *, data: Path, work: Path, out: Path 
     kind = LAYERS.get(robot.name)
     stages = {name: LAYER_SHARE * share for name, share in kind.shares.items()} if kind else {'reader': READER_SHARE}
     first_minutes = minutes * sum(stages.values())
-    with ProgressShow((*stages, 'moving')) as show:
+    with ProgressShow((*stages, 'moving', *(('anchor',) if 'marks' in stages else ()))) as show:
         if kind:
             learned, held_out = load_clips(*train_dirs), load_clips(*held_out_dirs)
             made = kind.train(

@@ -87,6 +87,8 @@ class Mover:
         robot, places = from_state(torch.cat([states[0, 2:], path]), len(views), base.working_size, marks=marks)
         more = request.is_sample or not base.learned_reach
         robot = base.layer.settled(robot, self._rounds + (MORE_ROUNDS if more else 0))
+        if self._moving.anchor is not None:
+            robot = self._moving.anchor(robot)
         stays = asked.task in UNTRACKED
         return self._paint({view: pictures[view][-1] for view in views}, robot, np.asarray(places.numpy(), dtype=np.float64), stays=stays)
 

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vera_planner.models.anchor import Anchor, AnchorSize
 from vera_planner.models.dynamics import Dynamics, DynamicsSize
 from vera_planner.models.reader import DIRECTIONS, TASKS
 from vera_planner.models.robot_layer import MARK_PX
@@ -55,6 +56,8 @@ class MovingModel:
     """Digest of the weights whose latents it continues."""
     sized: bool = False
     """Whether goals tell how large things are."""
+    anchor: Anchor | None = None
+    """Makes latents of forecasts agree with their marks; None for robots without."""
     metadata: dict[str, Any]
 
 
@@ -146,9 +149,10 @@ def save_moving(model: MovingModel, path: Path) -> None:
         'layer_sha256': model.layer_sha256,
         'sized': model.sized,
         'dynamics': dataclasses.asdict(model.dynamics.size),
+        **({'anchor': dataclasses.asdict(model.anchor.size)} if model.anchor else {}),
         **kept_metadata(model.metadata),
     }
-    write_weights(path, {'dynamics': model.dynamics}, page)
+    write_weights(path, {'dynamics': model.dynamics, **({'anchor': model.anchor} if model.anchor else {})}, page)
 
 
 def load_moving(path: Path) -> MovingModel:
@@ -159,12 +163,14 @@ def load_moving(path: Path) -> MovingModel:
     """
     with reading_weights(path, FORMAT, MAKE_COMMAND) as (page, tensors):
         dynamics = Dynamics(DynamicsSize(**page['dynamics']))
-        fill_modules({'dynamics': dynamics}, tensors)
+        anchor = Anchor(AnchorSize(**page['anchor'])) if 'anchor' in page else None
+        fill_modules({'dynamics': dynamics, **({'anchor': anchor} if anchor else {})}, tensors)
         return MovingModel(
             dynamics=dynamics,
             tasks=tuple(page['tasks']),
             layer_sha256=str(page['layer_sha256']),
             sized=bool(page.get('sized', False)),
+            anchor=anchor,
             metadata=page,
         )
 

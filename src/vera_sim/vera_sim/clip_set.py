@@ -21,8 +21,8 @@ from vera_sim.clips import LOW_STARTS, Clip, clip_goal, make_clip
 from vera_sim.scene import COLOURS
 from vera_sim.world import World
 
-LOW_SHARE = 0.25
-"""Share of the clips of reach, pick and stack that start low, at the cubes: what to do after a miss is never seen in a film from a usual start."""
+LOW_SHARE, MISSED_SHARE = 0.25, 0.4
+"""Share of the clips of reach, and of pick and stack, that start low, at the cubes: what to do after a miss is never seen in a film from a usual start."""
 
 
 def write_dataset(
@@ -82,7 +82,8 @@ def write_dataset(
 def _film(world: World, task: str, seed: int, *, held_out: bool) -> Clip | None:
     goal = clip_goal(task, seed, held_out=held_out)
     assert held_out or goal not in held_out_goals(task), 'nothing held out is filmed for training'
-    low = task in ('reach', *LOW_STARTS) and bool(np.random.default_rng([seed, 77]).random() < LOW_SHARE)
+    share = LOW_SHARE if task == 'reach' else MISSED_SHARE if task in LOW_STARTS else 0.0
+    low = bool(np.random.default_rng([seed, 77]).random() < share)
     try:
         clip = make_clip(world, seed, goal=goal, low_start=low)
     except ConfigError:

@@ -18,11 +18,13 @@ from torch import Tensor
 from vera_core.errors import ConfigError
 from vera_core.shapes import RgbArray
 from vera_planner.background import grown
+from vera_planner.models.anchor import Anchor, AnchorSize
 from vera_planner.models.dynamics import Dynamics
 from vera_planner.models.robot_layer import MARK_PX, RobotLayer
 from vera_planner.moving import FINGERS_GAIN, OBJECT_PX, UNTRACKED, MovingModel, from_state, goal_numbers, moving_size, relations, to_state
 from vera_planner.object_layer import COVERED, HELD_APART, HELD_PX, SAME_PLACE_PX, cut_out
 from vera_planner.prompts import COLOURS
+from vera_planner.training.anchor import Poses, anchor_loss, anchor_quality
 from vera_planner.training.autoencoder import LayerFrames, true_poses
 from vera_planner.training.dataset import ClipSet, load_clips
 from vera_planner.training.dynamics import Windows, dynamics_loss, dynamics_quality, make_windows
@@ -40,6 +42,8 @@ GOAL_DOUBT_PX = 0.25
 """Likewise, where it was at the start, and where the other thing is."""
 THINGS = tuple(f'{colour}_cube' for colour in COLOURS)
 WIDTH = 384
+ANCHOR_SHARE = 0.15
+"""Of the time, for robots with marks."""
 
 
 def train_moving(
@@ -96,11 +100,16 @@ def train_moving(
         index = torch.randint(0, len(windows.past), (BATCH,), generator=generator)
         return dynamics_loss(net, windows, index, generator, float(base.working_size[1]))
 
-    settings = StageSettings(name='moving', seconds=60 * minutes, learning_rate=1e-3, low_precision=False)
+    share = ANCHOR_SHARE if base.layer.size.marks else 0.0
+    settings = StageSettings(name='moving', seconds=60 * minutes * (1 - share), learning_rate=1e-3, low_precision=False)
     folder.mkdir(parents=True, exist_ok=True)
     progress = run_stage(settings, [net], loss, folder, report=report)
     net.eval()
     figures = moving_quality(net, test, base.layer, base.working_size)
+    anchor = None
+    if base.layer.size.marks:
+        anchor = train_anchor(base, clips, folder, seconds=60 * minutes * share, generator=generator, report=report)
+        figures['anchor_error_left'] = anchor_quality(anchor, poses_of(base, held_out))
     metadata: dict[str, Any] = {
         'command': command,
         'seed': seed,
@@ -110,7 +119,31 @@ def train_moving(
         'figures': figures,
     }
     (folder / 'figures.json').write_text(json.dumps(figures, indent=1), encoding='utf-8')
-    return MovingModel(dynamics=net, tasks=tasks, layer_sha256=str(base.metadata['sha256']), sized=sized, metadata=metadata)
+    return MovingModel(dynamics=net, tasks=tasks, layer_sha256=str(base.metadata['sha256']), sized=sized, anchor=anchor, metadata=metadata)
+
+
+def train_anchor(
+    base: EmbeddedModel,
+    clips: ClipSet,
+    folder: Path,
+    *,
+    seconds: float,
+    generator: torch.Generator,
+    report: Callable[[Progress], None],
+) -> Anchor:
+    """Train what makes latents agree with marks, on the poses of clips; checkpoints in `folder`."""
+    data = poses_of(base, clips)
+    anchor = Anchor(AnchorSize(latent=data.latent, views=len(base.views), marks=base.layer.size.marks))
+    anchor.fit(data.poses)
+    settings = StageSettings(name='anchor', seconds=seconds, learning_rate=2e-3, decay_from=0.2, low_precision=False)
+    run_stage(settings, [anchor], lambda: anchor_loss(anchor, data, generator), folder, report=report)
+    return anchor.eval()
+
+
+def poses_of(base: EmbeddedModel, clips: ClipSet) -> Poses:
+    """Return the true poses of all frames."""
+    poses = true_poses(base.layer, LayerFrames(clips, base.plates))
+    return Poses(poses, torch.from_numpy(np.asarray(clips.clip_of_frame)), base.layer.size.latent)
 
 
 def moving_windows(base: EmbeddedModel, clips: ClipSet, horizon: int) -> Windows:

@@ -28,8 +28,11 @@ OPEN_M = 0.038
 """Way of each finger from the middle while the hand comes down."""
 SQUEEZE_M = 0.008
 """How far each finger sinks into the foam."""
-HOVER_M = 0.09
-"""Height of the fingertips over the top face before they go down."""
+HOVER_M, HOVER_SPREAD_M = 0.09, 0.025
+"""Height of the fingertips over the top face before they go down, and how far it varies."""
+HOVER_ASIDE_M, HOVER_FARTHEST_M = 0.013, 0.026
+"""Standard deviation, on either axis, of where that is beside the middle of the cube, and the most it may be. An expert that is always exactly over its cube goes
+straight down from there, and who learns from it goes straight down too, wherever the hand is."""
 GRASP_M = 0.006
 """Height of the fingertips under the middle of the cube."""
 LOWEST_M = 0.021
@@ -38,7 +41,11 @@ CLOSING_S = 2.6
 STRADDLE_M = 0.008
 """Room beside the cube, each finger, with which a hand over it goes straight down."""
 OVER_M = 0.012
-"""A hand is over a cube when its fingertips are so near to the vertical through its middle, and this far over its top face."""
+"""A hand is over a cube when its fingertips are this far over its top face …"""
+SLOPE = 0.4
+"""… and at most this much aside of its middle for each metre over it."""
+MISSED_OPEN_SHARE = 0.4
+MISSED_SPREAD_M = 0.018
 MISSED_ASIDE_M = (0.045, 0.07)
 MISSED_OVER_M = (OVER_M, 0.13)
 MISSED_BESIDE_SHARE = 0.3
@@ -138,7 +145,7 @@ def grasp_waypoints(cube: Cube, q_start: FloatArray, rng: np.random.Generator) -
     down = pointing_down(heading)
     middle = cube.floor + cube.size / 2
     at = np.array([*cube.xy, max(cube.floor + LOWEST_M, middle - GRASP_M)])
-    above = np.array([*cube.xy, cube.floor + cube.size + HOVER_M])
+    above = np.array([*(np.asarray(cube.xy) + near(rng)), cube.floor + cube.size + HOVER_M + rng.uniform(-1, 1) * HOVER_SPREAD_M])
     begin = () if _stands_ready(cube, q_start) else (Waypoint(position=above, rotation=down, opening=OPEN_M),)
     return (
         *begin,
@@ -147,9 +154,16 @@ def grasp_waypoints(cube: Cube, q_start: FloatArray, rng: np.random.Generator) -
     )
 
 
+def near(rng: np.random.Generator) -> FloatArray:
+    """Draw a place beside the middle of a cube where a hand that goes down to it, or brings something, may begin, (2,), m."""
+    aside = rng.normal(0.0, HOVER_ASIDE_M, 2)
+    return np.asarray(aside * min(1.0, HOVER_FARTHEST_M / float(np.linalg.norm(aside))))
+
+
 def _stands_ready(cube: Cube, q: FloatArray) -> bool:
     tip = fingertip_position(q[:7])
-    is_over = np.linalg.norm(tip[:2] - cube.xy) < OVER_M and OVER_M < tip[2] - cube.floor - cube.size < HOVER_M
+    height = tip[2] - cube.floor - cube.size
+    is_over = np.linalg.norm(tip[:2] - cube.xy) < SLOPE * height and OVER_M < height < HOVER_M + HOVER_SPREAD_M
     return bool(is_over and PINION_M * q[7:].sum() > cube.size / 2 + STRADDLE_M)
 
 
@@ -161,11 +175,11 @@ def missed_start(world: World, goal: Goal, seed: int) -> FloatArray:
     """
     rng, cube = np.random.default_rng([seed, 61]), world.scene.cube(goal.target)
     q = pose_sampler(world).start_pose(seed)
-    angle, opening = rng.uniform(-np.pi, np.pi), rng.uniform(0.0, OPEN_M)
+    angle, opening = rng.uniform(-np.pi, np.pi), OPEN_M if rng.random() < MISSED_OPEN_SHARE else rng.uniform(0.0, OPEN_M)
     if rng.random() < MISSED_BESIDE_SHARE:
         aside, height = rng.uniform(*MISSED_ASIDE_M), cube.floor + rng.uniform(LOWEST_M, cube.size)
     else:
-        aside, height = abs(rng.normal(0.0, OVER_M)), cube.floor + cube.size + rng.uniform(*MISSED_OVER_M)
+        aside, height = abs(rng.normal(0.0, MISSED_SPREAD_M)), cube.floor + cube.size + rng.uniform(*MISSED_OVER_M)
     there = np.array([*(np.asarray(cube.xy) + aside * np.array([np.cos(angle), np.sin(angle)])), height])
     down = pointing_down(heading_of(q[:7]) + rng.normal(0, 0.03))
     return np.asarray(path_through(q, (Waypoint(position=there, rotation=down, opening=opening),))[-1])

@@ -13,7 +13,7 @@ from vera_sim.poses import pose_sampler
 from vera_sim.robots.panda import GRIPPER, PINION_M
 from vera_sim.scene import Cube, Scene
 from vera_sim.tasks.hand_path import Waypoint, path_through
-from vera_sim.tasks.pick import OPEN_M, fitting_scene, grasp_waypoints
+from vera_sim.tasks.pick import OPEN_M, fitting_scene, grasp_waypoints, near
 from vera_sim.world import World
 
 NEEDED_TIME_S = 0.5
@@ -95,7 +95,8 @@ class Stack:
             ConfigError: If the goal is out of reach.
         """
         target, base = world.scene.cube(goal.target), world.scene.cube(goal.onto)
-        grasp = grasp_waypoints(target, q_start, np.random.default_rng([seed, 47]))
+        rng = np.random.default_rng([seed, 47])
+        grasp = grasp_waypoints(target, q_start, rng)
         grip = grasp[-1]
         down, closed = grip.rotation, grip.opening
         # Where the fingertips are on the carried cube stays as it was when they closed.
@@ -109,7 +110,9 @@ class Stack:
         place = hand(base, top + RELEASE_GAP_M)
         legs = (
             Waypoint(position=hand(target, carry), rotation=down, opening=closed, peak_speed_m_s=CARRY_SPEED_M_S),
-            Waypoint(position=hand(base, carry), rotation=down, opening=closed, peak_speed_m_s=CARRY_SPEED_M_S),
+            Waypoint(
+                position=hand(base, carry) + np.array([*near(rng), 0.0]), rotation=down, opening=closed, peak_speed_m_s=CARRY_SPEED_M_S
+            ),
             Waypoint(position=place, rotation=down, opening=closed, peak_speed_m_s=0.06, wait_s=0.3),
             Waypoint(position=place, rotation=down, opening=OPEN_M, shortest_s=OPENING_S, wait_s=0.2),
             Waypoint(position=place + np.array([0.0, 0.0, RETREAT_M]), rotation=down, opening=OPEN_M),
