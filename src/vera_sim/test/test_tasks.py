@@ -21,7 +21,7 @@ from vera_sim.robots.panda import FINGERS, PINION_M
 from vera_sim.tasks import find_task
 from vera_sim.tasks.hand_path import Waypoint, heading_of, path_through, pointing_down
 from vera_sim.tasks.perform import perform
-from vera_sim.tasks.pick import OPEN_M, grasp_waypoints, missed_start
+from vera_sim.tasks.pick import HOVER_FARTHEST_M, HOVER_M, HOVER_SPREAD_M, OPEN_M, grasp_waypoints, missed_start
 from vera_sim.world import World
 
 pytestmark = pytest.mark.sim
@@ -120,6 +120,18 @@ def test_a_missed_grasp_is_never_around_the_cube_and_the_expert_recovers(grippin
     )[-1]
     assert len(grasp_waypoints(cube, ready, np.random.default_rng(0))) == 2
     assert len(grasp_waypoints(cube, np.append(ready[:7], 0.0), np.random.default_rng(0))) == 3
+
+
+def test_an_expert_hovers_beside_its_cube_and_grips_its_middle(gripping: World) -> None:
+    gripping.set_scene(find_task('pick').scene(gripping.robot, 3, Goal(task='pick', target='red_cube')))
+    cube = gripping.scene.cube('red_cube')
+    ways = [grasp_waypoints(cube, gripping.robot.home, np.random.default_rng(seed)) for seed in range(40)]
+    aside = [float(np.linalg.norm(way[0].position[:2] - cube.xy)) for way in ways]
+    assert max(aside) <= HOVER_FARTHEST_M + 1e-9
+    assert 0.008 < np.median(aside) < 0.02
+    for way in ways:
+        assert np.allclose(way[1].position[:2], cube.xy)
+        assert abs(way[0].position[2] - cube.floor - cube.size - HOVER_M) <= HOVER_SPREAD_M
 
 
 def test_a_stack_needs_the_target_on_the_other_let_go_and_still(gripping: World) -> None:
