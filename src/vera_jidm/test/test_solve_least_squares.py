@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, minimize
 
@@ -138,15 +138,17 @@ def test_the_order_of_joints_does_not_matter(seed: int) -> None:
 
 
 @given(SEEDS, st.integers(1, 6))
+@example(1261, 1)  # a flow that hardly moves the one mixture
 @settings(max_examples=30, deadline=None)
 def test_directions_no_picture_shows_get_no_motion(seed: int, shown: int) -> None:
-    # Only `shown` mixtures of the seven joints move anything; along all others the answer must be zero up to rounding.
+    # Only `shown` mixtures of the seven joints move anything; along all others the answer must be zero up to rounding, and along them that of a robot which has
+    # just those for joints.
     rng = np.random.default_rng(seed)
     mixtures = np.linalg.qr(rng.normal(size=(7, 7)))[0]
     rows = random_rows(rng, joints=shown)
     hidden = Rows(jacobian=rows.jacobian @ mixtures[:, :shown].T, flow=rows.flow, weights=rows.weights)
     delta_q = solve(hidden)
-    assert np.linalg.norm(delta_q) > 1e-4
+    np.testing.assert_allclose(mixtures[:, :shown].T @ delta_q, solve(rows), rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(mixtures[:, shown:].T @ delta_q, 0, atol=1e-14)
 
 

@@ -189,9 +189,9 @@ def test_windows_doubt_where_an_object_is_that_the_fingers_hold(tmp_path: Path, 
     model = build_marked(base, 'base.safetensors', 2, base.plates, {})
     windows = moving_windows(model, clips, 4)
     assert windows.doubt is not None
-    # Clip 2 grips at (16, 14), 2 px from the cube; clip 5 at (16, 26), 10 px from it.
-    assert windows.doubt[2 * LENGTH, -4:].tolist() == pytest.approx([0.3] * 4)
-    assert float(windows.doubt[5 * LENGTH, -4:].abs().max()) == 0.0
+    # Clip 2 grips at (16, 14), 2 px from the cube; clip 5 at (16, 26), 10 px from it. In units of 5 px.
+    assert windows.doubt[2 * LENGTH, -4:].tolist() == pytest.approx([0.6 / 5] * 4)
+    assert windows.doubt[5 * LENGTH, -4:].tolist() == pytest.approx([0.2 / 5] * 4)
     # Marks are read with an error of 0.1 px, and stand 12 times as large, in units of 5 px; latents are not doubted.
     assert windows.doubt[:, :8].abs().max() == 0.0
     assert windows.doubt[5 * LENGTH, 8:-4].tolist() == pytest.approx([12 * 0.1 / 5] * 8)
