@@ -146,7 +146,9 @@ class EmbeddedPlanner:
         asked = self._reader.read(*self._sentences.tokens([prompt]))
         if asked.task == 'reach' or (self.model.learned_reach and asked.sure[0] < CLEARLY):
             return None
-        check_asked(asked, prompt, self._tasks, self._robot, robots_that(asked.task, self._folder))
+        known = self._tasks
+        # Files are looked at for a refusal only, not for every dream.
+        check_asked(asked, prompt, known, self._robot, () if asked.task in known else robots_that(asked.task, self._folder))
         return asked
 
     @property

@@ -45,7 +45,9 @@ OVER_M = 0.012
 SLOPE = 0.4
 """… and at most this much aside of its middle for each metre over it."""
 MISSED_OPEN_SHARE = 0.4
+"""Share of the misses after which the fingers are wide open; they are anywhere in the others."""
 MISSED_SPREAD_M = 0.018
+"""Standard deviation of how far aside a hand is that missed and stands over its cube."""
 MISSED_ASIDE_M = (0.045, 0.07)
 MISSED_OVER_M = (OVER_M, 0.13)
 MISSED_BESIDE_SHARE = 0.3
